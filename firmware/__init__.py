@@ -1,0 +1,1 @@
+"""The contract: configuration, instruction set, packing, tables, Model and the tape compiler."""

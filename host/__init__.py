@@ -1,0 +1,1 @@
+"""The host driver: model files, links, boards, sampling and the command line."""

@@ -1,0 +1,1 @@
+"""Gateware in Amaranth, one component a file."""

@@ -1,0 +1,1 @@
+"""Boards: pins, clocks and bitstream builds."""

@@ -1,0 +1,1 @@
+"""Memory controllers behind one signature, and the SDRAM chip they drive."""

@@ -1,0 +1,1 @@
+"""The golden models, the timing model and the simulated board."""

@@ -1,0 +1,1 @@
+"""Integer models that the gateware equals in every bit; they are the specification."""
