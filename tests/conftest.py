@@ -1,7 +1,8 @@
 """Options and profiles of the test suite."""
 
-import bench
 import hypothesis
+
+import bench
 
 hypothesis.settings.register_profile("trine", derandomize=True, deadline=None, max_examples=100)
 hypothesis.settings.load_profile("trine")
