@@ -1,0 +1,150 @@
+"""The configuration: every size that gateware, tape compiler, golden model and host must agree on."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+__all__ = ["PRESETS", "Config", "preset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One machine, frozen and validated.
+
+    Parameters
+    ----------
+    name : str
+        Name of the preset, for people.
+    lanes : int
+        Rows the array works on at once, a multiple of 5 (five trits share a byte).
+    slots : int
+        Independent activations that share each weight read.
+    memory_bytes : int
+        Bytes of one memory beat, one beat a clock at most.
+    burst_beats : int
+        Beats of a burst; addresses and lengths in memory are multiples of it.
+    memory_size : int
+        Bytes of tape memory.
+    fifo_bytes : int
+        Bytes of tape that the reader may run ahead.
+    vector_words : int
+        Elements (int32) of the vector memory, per slot.
+    constant_words : int
+        Elements (16 bits) of the constant memory.
+    state_words : int
+        Elements (int32) of the state memory, per slot.
+    code_words : int
+        Elements (int8) of the code memory, per slot.
+    max_cols : int
+        Largest number of columns of a matrix; fixes the width of the accumulators.
+    logit_words : int
+        Elements (int32) of the logit buffer that the host reads, per slot.
+    token_queue : int
+        Tokens the host may queue ahead, per slot.
+    clock_hz : int
+        Clock assumed where no place-and-route or board says otherwise.
+
+    Raises
+    ------
+    ValueError
+        Where a size is not positive, not a power of two where it must be, or does not fit the
+        instruction set's fields.
+    """
+
+    name: str
+    lanes: int
+    slots: int = 1
+    memory_bytes: int
+    burst_beats: int = 8
+    memory_size: int
+    fifo_bytes: int
+    vector_words: int
+    constant_words: int
+    state_words: int
+    code_words: int
+    max_cols: int
+    logit_words: int
+    token_queue: int = 256
+    clock_hz: int = 100_000_000
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name != "name" and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"Configuration field {field.name} must be a positive integer, "
+                                 f"not {value!r}")
+        if self.lanes % 5:
+            raise ValueError(f"Lane count must be a multiple of 5, not {self.lanes}")
+        if self.slots > 16:
+            raise ValueError(f"Slot count must be 16 or less, not {self.slots}")
+        for name in ("memory_bytes", "burst_beats", "memory_size", "fifo_bytes", "vector_words",
+                     "constant_words", "state_words", "code_words", "logit_words", "token_queue"):
+            value = getattr(self, name)
+            if value & (value - 1):
+                raise ValueError(f"Configuration field {name} must be a power of two, not {value}")
+        for name in ("vector_words", "constant_words", "state_words", "code_words"):
+            if getattr(self, name) > 1 << 16:
+                raise ValueError(f"Configuration field {name} must be 65536 or less, "
+                                 f"not {getattr(self, name)}")
+        if self.max_cols >= 1 << 14:
+            raise ValueError(f"Column count must be below 16384, not {self.max_cols}")
+
+    @property
+    def step_bytes(self):
+        """Packed bytes of one full array step."""
+        return self.lanes // 5
+
+    @property
+    def word_bytes(self):
+        """Bytes of one FIFO word: an instruction word or a full step, and whole memory beats."""
+        word = max(4, self.memory_bytes)
+        while word < self.step_bytes:
+            word *= 2
+        return word
+
+    @property
+    def burst_bytes(self):
+        """Bytes of one memory burst."""
+        return self.memory_bytes * self.burst_beats
+
+    @property
+    def memory_beats(self):
+        """Beats of tape memory."""
+        return self.memory_size // self.memory_bytes
+
+    @property
+    def acc_width(self):
+        """Bits of an accumulator: holds 127 * max_cols with its sign."""
+        return (127 * self.max_cols).bit_length() + 1
+
+    def digest(self):
+        """Return the 32-bit digest by which host and board make sure they mean the same machine."""
+        fields = {key: value for key, value in dataclasses.asdict(self).items()
+                  if key not in ("name", "clock_hz")}
+        text = json.dumps(fields, sort_keys=True).encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:4], "little")
+
+    def replace(self, **changes):
+        """Return a copy with some fields changed, validated again."""
+        return dataclasses.replace(self, **changes)
+
+
+#: Configurations by name.
+PRESETS = {
+    # Small enough to simulate in Python; on-chip memory.
+    "tiny": Config(name="tiny", lanes=10, memory_bytes=2, memory_size=1 << 17,
+                   fifo_bytes=512, vector_words=512, constant_words=1024, state_words=128,
+                   code_words=128, max_cols=128, logit_words=128, token_queue=16),
+    # ULX3S: 16-bit SDRAM, 10 trits a clock, and an array that catches up at twice that rate.
+    "ulx3s": Config(name="ulx3s", lanes=20, memory_bytes=2, memory_size=32 << 20,
+                    fifo_bytes=16384, vector_words=2048, constant_words=16384, state_words=2048,
+                    code_words=2048, max_cols=2048, logit_words=1024),
+}
+
+
+def preset(name):
+    """Return the preset called ``name``; ValueError names those that exist."""
+    if name not in PRESETS:
+        raise ValueError(f"Preset {name!r} does not exist; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
