@@ -1,0 +1,65 @@
+# Everything comes from PyPI into .venv; nothing is installed elsewhere.
+#
+#   make generate     text from the simulated board          (ARGS='-p "Once" -n 64' adds options)
+#   make test         the test suite                         (ARGS='-k array' chooses tests)
+#   make test-train   installs PyTorch, trains 200 steps, checks the export
+#   make lint         ruff
+#   make clean        removes .venv and build/
+
+.PHONY: generate test test-train lint clean
+.DEFAULT_GOAL := generate
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The build backend is pinned as well, so it is installed first and not fetched by pip.
+INSTALL := $(PIP) setuptools && $(PIP) --no-build-isolation --editable
+COMPILER := command -v c++ || command -v g++ || command -v clang++
+
+generate: .venv/runtime.stamp
+	@{ $(COMPILER); } >/dev/null || [ -e .venv/ziglang.stamp ] || \
+		{ echo "No C++ compiler found: installing ziglang (400 MB) in its place." >&2; \
+		  $(PIP) ziglang && touch .venv/ziglang.stamp; }
+	@$(BIN)/trine generate --seed 1 $(ARGS)
+
+# cocotb compiles its benches through Verilator's own makefiles and scripts.
+test: .venv/dev.stamp
+	@{ $(COMPILER); } >/dev/null && command -v perl >/dev/null || \
+		{ echo "make test needs perl and a C++ compiler: please install them" \
+		       "(on Debian or Ubuntu: apt-get install perl g++)." >&2; exit 2; }
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-train: .venv/train.stamp
+	@$(BIN)/python -m pytest tests/training $(ARGS)
+
+lint: .venv/dev.stamp
+	@$(BIN)/ruff check .
+
+clean:
+	rm -rf .venv build *.egg-info
+
+# python3 comes first; a newer one beside it will do where it is too old.
+.venv/bin/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		$$python -m venv .venv && exit 0; \
+		rm -rf .venv; \
+		echo "$$python cannot make a virtual environment: please install its venv module" \
+		     "(on Debian or Ubuntu: apt-get install python3-venv)." >&2; exit 2; \
+	done; \
+	echo "Trine needs Python 3.11 or newer, and found none on PATH as python3: please install it." >&2; \
+	exit 2
+
+.venv/runtime.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing Trine into .venv ..." >&2
+	@$(INSTALL) .
+	@touch $@
+
+.venv/dev.stamp: .venv/runtime.stamp
+	@echo "Installing the test tools into .venv ..." >&2
+	@$(INSTALL) '.[dev]'
+	@touch $@
+
+.venv/train.stamp: .venv/dev.stamp
+	@echo "Installing PyTorch into .venv ..." >&2
+	@$(INSTALL) '.[train]'
+	@touch $@
