@@ -7,32 +7,15 @@ largest number, one below -512 gives zero.
 
 from math import isqrt
 
+from trine.firmware.scalar_format import ZERO, normalize
+
 __all__ = ["ONE", "ZERO", "add", "from_float", "from_integer", "multiply", "recip", "rsqrt",
            "to_float"]
 
-MANTISSA_BITS = 31
-EXPONENT_MIN, EXPONENT_MAX = -512, 511
-
-ZERO = (0, EXPONENT_MIN)
 ONE = (1 << 30, -30)
 
-
-def from_integer(value, exponent=0):
-    """Return value * 2^exponent as a scalar, truncated to 31 bits.
-
-    value : int, 0 or more, any size
-    returns : (m, e)
-    """
-    if value == 0:
-        return ZERO
-    shift = value.bit_length() - MANTISSA_BITS
-    mantissa = value >> shift if shift > 0 else value << -shift
-    exponent += shift
-    if exponent > EXPONENT_MAX:
-        return (1 << MANTISSA_BITS) - 1, EXPONENT_MAX
-    if exponent < EXPONENT_MIN:
-        return ZERO
-    return mantissa, exponent
+#: Return value * 2^exponent as a scalar, truncated to 31 bits.
+from_integer = normalize
 
 
 def multiply(a, b):

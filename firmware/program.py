@@ -1,0 +1,235 @@
+"""The tape program of the MatMul-free LM: MLGRU token mixer, GLU channel mixer, ternary head.
+
+Identities used (arXiv 2406.02528, section 3; the checkpoint's own order of operations):
+int8 codes do not depend on the RMS, which enters the scale of the projection's output alone; two
+norms in a row fold into one gain for the codes; positive factors pass through quantisation, so
+the RMS of g is multiplied into the scale of o; h moves by (1 - f) * (silu(i) - h).
+"""
+
+from dataclasses import dataclass, field
+
+from .isa import (
+    LOGIT_FRACTION,
+    SIGMOID_FRACTION,
+    ASource,
+    BSource,
+    Instruction,
+    Opcode,
+    Statistic,
+    Target,
+)
+from .packing import pack_matrix
+from .scalar_format import ratio
+
+__all__ = ["GAIN_SHIFT", "Constants", "Vectors", "mlgru_token"]
+
+#: Right shift of a product with a gain: gains have 15 bits, so the product keeps its operand's size.
+GAIN_SHIFT = 15
+
+# Scalar registers. 0 is the one that drops what is written to it.
+_SQUARES, _ABSMAX, _SCALE, _INVERSE, _RMS, _FIRST, _TEMP, _TOTAL = range(1, 9)
+
+
+@dataclass
+class Vectors:
+    """Addresses in vector memory, counted in elements; ``words`` is what the program needs."""
+
+    dim: int
+    hidden_dim: int
+    chunk: int
+    residual: int = 0
+    words: int = field(init=False)
+
+    def __post_init__(self):
+        d = self.dim
+        # The token mixer uses four vectors of dim, the channel mixer z and two chunks, over them.
+        self.f, self.i, self.g, self.temp = (d * n for n in range(1, 5))
+        self.z = d
+        self.gate = d + self.hidden_dim
+        self.up = self.gate + self.chunk
+        self.words = max(5 * d, self.up + self.chunk, d + self.hidden_dim)
+
+
+@dataclass
+class Constants:
+    """Constant memory: where each vector lies, or None for vectors that stand in the tape."""
+
+    words: int
+    at: dict = field(default_factory=dict)
+    values: list = field(default_factory=list)
+    resident: bool = True
+
+    def add(self, name, vector):
+        """Reserve room for ``vector`` behind those added before."""
+        self.at[name] = sum(len(v) for v in self.values)
+        self.values.append(vector)
+
+    def settle(self):
+        """Decide whether all fit; where not, each is filled in just before its use."""
+        self.resident = sum(len(v) for v in self.values) <= self.words
+
+
+class _Writer:
+    """Appends instructions; one method for each idiom of the program."""
+
+    def __init__(self, model, config, constants, vectors):
+        self.model = model
+        self.config = config
+        self.constants = constants
+        self.at = vectors
+        self.code = []
+
+    def op(self, opcode, payload=b"", **fields):
+        self.code.append(Instruction(opcode, fields, payload))
+
+    def constant(self, name, vector):
+        """Return the address of a constant vector, filled in from the tape if it must be."""
+        if self.constants.resident:
+            return self.constants.at[name]
+        self.op(Opcode.FILL, vector.astype("<u2").tobytes(), dst=0, length=len(vector))
+        return 0
+
+    def gain(self, name, gain, a, dst=None, **stat):
+        """dst = a * gain; without dst for its statistic alone."""
+        self.op(Opcode.MULTIPLY, a_source=ASource.VECTOR, b_source=BSource.CONSTANT,
+                target=Target.NONE if dst is None else Target.VECTOR, shift=GAIN_SHIFT, a=a,
+                b=self.constant(name, gain.values), dst=dst or 0, length=len(gain.values), **stat)
+
+    def times(self, dst, a, constant):
+        """Scalar dst = a * constant."""
+        mantissa, exponent = constant
+        self.op(Opcode.SCALAR_MULTIPLY_CONSTANT, dst=dst, a=a, mantissa=mantissa, exponent=exponent)
+
+    def add_eps(self, dst, a):
+        """Scalar dst = a + eps."""
+        mantissa, exponent = self.model.eps
+        self.op(Opcode.SCALAR_ADD_CONSTANT, dst=dst, a=a, mantissa=mantissa, exponent=exponent)
+
+    def rms(self, dst, squares, length, fraction, before=None):
+        """Scalar dst = 1 / rms of a vector with ``fraction`` bits, times the factor ``before``.
+
+        ``before`` is the register of a positive factor that the vector still lacks.
+        """
+        self.times(dst, squares, ratio(1, length, -2 * fraction))
+        if before is not None:
+            self.op(Opcode.SCALAR_MULTIPLY, dst=_TEMP, a=before, b=before)
+            self.op(Opcode.SCALAR_MULTIPLY, dst=dst, a=dst, b=_TEMP)
+        self.add_eps(dst, dst)
+        self.op(Opcode.SCALAR_RSQRT, dst=dst, a=dst)
+        if before is not None:
+            self.op(Opcode.SCALAR_MULTIPLY, dst=dst, a=dst, b=before)
+
+    def double_norm(self, name, norm):
+        """_RMS = the factor of block norm and inner norm; _SQUARES holds the residual's squares."""
+        model = self.model
+        self.rms(_FIRST, _SQUARES, model.dim, model.residual_fraction)
+        self.gain(name, norm, self.at.residual, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+        fraction = model.residual_fraction + norm.fraction - GAIN_SHIFT
+        self.rms(_RMS, _SQUARES, model.dim, fraction, before=_FIRST)
+
+    def quantize(self, name, gain, a, dst, fraction):
+        """Codes of a * gain; _ABSMAX and the fraction bits of the product are left for the scale."""
+        self.gain(name, gain, a, dst, statistic=Statistic.ABSMAX, stat=_ABSMAX)
+        self.op(Opcode.SCALAR_RECIP, dst=_INVERSE, a=_ABSMAX)
+        self.times(_INVERSE, _INVERSE, ratio(127))
+        self.op(Opcode.QUANTIZE, a=dst, dst=0, length=len(gain.values), operand=_INVERSE)
+        return fraction + gain.fraction - GAIN_SHIFT
+
+    def scale(self, rms, scale, fraction_in, fraction_out):
+        """_SCALE = what one unit of a sum stands for, in units of the output's last bit."""
+        mantissa, exponent = scale
+        self.times(_SCALE, _ABSMAX, ratio(mantissa, 127, exponent - fraction_in + fraction_out))
+        self.op(Opcode.SCALAR_MULTIPLY, dst=_SCALE, a=_SCALE, b=rms)
+
+    def matvec(self, trits, dst=0, target=Target.VECTOR, **stat):
+        rows, cols = trits.shape
+        self.op(Opcode.MATVEC, pack_matrix(trits, self.config.lanes), target=target,
+                operand=_SCALE, code=0, dst=dst, rows=rows, cols=cols, **stat)
+
+
+def _token_mixer(w, n, layer):
+    model, at, formats, d = w.model, w.at, layer.formats, w.model.dim
+    name = f"layers.{n}."
+
+    def project(key, dst, fraction_out, **stat):
+        projection = getattr(layer, key)
+        fraction = w.quantize(f"{name}{key}", projection.gain, at.residual, at.temp,
+                              model.residual_fraction)
+        w.scale(_RMS, projection.scale, fraction, fraction_out)
+        w.matvec(projection.trits, dst, **stat)
+
+    w.double_norm(f"{name}attn_norm", layer.attn_norm)
+    project("f", at.f, formats.f)
+    if layer.forget_scale is None:
+        w.op(Opcode.SIGMOID, target=Target.VECTOR, negate=1, operand=formats.f, a=at.f, dst=at.f,
+             length=d)
+    else:
+        w.op(Opcode.SIGMOID, b_source=BSource.CONSTANT_UNSIGNED, target=Target.VECTOR, shift=16,
+             negate=1, operand=formats.f, a=at.f,
+             b=w.constant(f"{name}forget_scale", layer.forget_scale), dst=at.f, length=d)
+    project("i", at.i, formats.i)
+    w.op(Opcode.SILU, target=Target.VECTOR, shift=SIGMOID_FRACTION + formats.i - formats.state,
+         operand=formats.i, a=at.i, dst=at.i, length=d)
+    w.op(Opcode.INTERPOLATE, b_source=BSource.VECTOR, target=Target.STATE, shift=SIGMOID_FRACTION,
+         a=at.f, b=at.i, dst=n * d, length=d)
+    project("g", at.g, formats.g, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+    w.rms(_FIRST, _SQUARES, d, formats.g)
+    w.gain(f"{name}g_norm", layer.g_norm, at.g, at.g)
+    w.op(Opcode.SILU, a_source=ASource.STATE, target=Target.VECTOR, shift=SIGMOID_FRACTION,
+         operand=formats.state, a=n * d, dst=at.f, length=d)
+    product = formats.g + layer.g_norm.fraction - GAIN_SHIFT + formats.state
+    w.op(Opcode.MULTIPLY, b_source=BSource.VECTOR, target=Target.VECTOR,
+         shift=product - formats.o, a=at.g, b=at.f, dst=at.g, length=d,
+         statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+    w.rms(_RMS, _SQUARES, d, formats.o, before=_FIRST)
+    fraction = w.quantize(f"{name}o", layer.o.gain, at.g, at.temp, formats.o)
+    w.scale(_RMS, layer.o.scale, fraction, model.residual_fraction)
+    w.matvec(layer.o.trits, at.residual, Target.RESIDUAL,
+             statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+
+
+def _channel_mixer(w, n, layer):
+    model, at, formats, width = w.model, w.at, layer.formats, w.model.hidden_dim
+    name = f"layers.{n}."
+    w.double_norm(f"{name}mlp_norm", layer.mlp_norm)
+    fraction = w.quantize(f"{name}gate_up", layer.gate_up.gain, at.residual, at.z,
+                          model.residual_fraction)
+    w.scale(_RMS, layer.gate_up.scale, fraction, formats.gate_up)
+    for start in range(0, width, at.chunk):
+        stop = min(start + at.chunk, width)
+        w.matvec(layer.gate_up.trits[start:stop], at.gate)
+        w.matvec(layer.gate_up.trits[width + start:width + stop], at.up)
+        w.op(Opcode.SILU, target=Target.VECTOR, shift=SIGMOID_FRACTION, operand=formats.gate_up,
+             a=at.gate, dst=at.gate, length=stop - start)
+        w.op(Opcode.MULTIPLY, b_source=BSource.VECTOR, target=Target.VECTOR,
+             shift=2 * formats.gate_up - formats.z, a=at.gate, b=at.up, dst=at.z + start,
+             length=stop - start, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+        if at.chunk < width:
+            total = _TOTAL if start else 0
+            w.op(Opcode.SCALAR_ADD, dst=_TOTAL, a=_SQUARES, b=total)
+    w.rms(_RMS, _SQUARES if at.chunk >= width else _TOTAL, width, formats.z)
+    fraction = w.quantize(f"{name}down", layer.down.gain, at.z, at.z, formats.z)
+    w.scale(_RMS, layer.down.scale, fraction, model.residual_fraction)
+    w.matvec(layer.down.trits, at.residual, Target.RESIDUAL,
+             statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+
+
+def mlgru_token(model, config, constants, vectors, embedding):
+    """Return the instructions of one token: embedding row, blocks, head, END.
+
+    ``embedding`` gives the fields `base` and `token_stride` of the embedding's LOAD.
+    """
+    w = _Writer(model, config, constants, vectors)
+    w.op(Opcode.LOAD, target=Target.VECTOR, dst=vectors.residual, length=model.dim,
+         shift=model.residual_fraction - model.embedding_fraction,
+         statistic=Statistic.SUM_SQUARES, stat=_SQUARES, **embedding)
+    for n, layer in enumerate(model.layers):
+        _token_mixer(w, n, layer)
+        _channel_mixer(w, n, layer)
+    w.double_norm("norm", model.norm)
+    fraction = w.quantize("head", model.head.gain, vectors.residual, vectors.dim,
+                          model.residual_fraction)
+    w.scale(_RMS, model.head.scale, fraction, LOGIT_FRACTION)
+    w.matvec(model.head.trits, target=Target.LOGITS)
+    w.op(Opcode.END)
+    return w.code
