@@ -180,7 +180,9 @@ PAGES = {page.name: page for page in (
     Page("run", 0x00040, 0x40, "The run: what is played, how, and how it goes."),
     Page("counters", 0x00080, 0x40, "Performance counters, 64 bits each: low word, high word."),
     Page("link", 0x000C0, 0x40, "Errors seen on the link."),
-    Page("tokens", 0x00100, 0x40, "Token queues and positions, one register a slot."),
+    Page("queues", 0x00100, 0x10, "Token queues, one a slot."),
+    Page("positions", 0x00110, 0x10, "Positions, one a slot."),
+    Page("counts", 0x00120, 0x10, "How many tokens went to each slot's ring."),
     Page("sampler", 0x00140, 0x40, "The sampler's settings and checksums."),
     Page("candidates", 0x01000, 0x800, "The best rows of the last token."),
     Page("ring", 0x10000, 0x8000, "The tokens sampled last."),
@@ -280,22 +282,17 @@ def _counters():
 def _link():
     base = PAGES["link"].address
     yield Register("LINK_DROPPED", base, Access.READ,
-                   "Frames dropped for a wrong CRC or form.")
-    yield Register("LINK_REPEATED", base + 1, Access.READ,
-                   "Commands that came twice and were answered from memory.")
-    yield Register("LINK_REFUSED", base + 2, Access.READ,
-                   "Commands refused: unknown, wrong length or address, out of order.")
+                   "Frames dropped for a wrong CRC or form; stops at 65535.")
 
 
 def _tokens():
-    base = PAGES["tokens"].address
     slots = (SLOTS,)
-    yield Register("TOKEN_QUEUE", base, Access.READ_WRITE,
+    yield Register("TOKEN_QUEUE", PAGES["queues"].address, Access.READ_WRITE,
                    "A write queues a token (dropped when the queue is full); a read tells how "
                    "many are queued.", slots)
-    yield Register("POSITION", base + 0x10, Access.READ_WRITE,
+    yield Register("POSITION", PAGES["positions"].address, Access.READ_WRITE,
                    "Tokens the slot's state has seen. Write it only while IDLE.", slots)
-    yield Register("TOKEN_COUNT", base + 0x20, Access.READ,
+    yield Register("TOKEN_COUNT", PAGES["counts"].address, Access.READ,
                    "Tokens written to the slot's ring since power-up, modulo 2^32. The newest is "
                    f"at (TOKEN_COUNT - 1) mod {RING_ENTRIES}.", slots)
 
