@@ -10,28 +10,29 @@ _DIGITS = (0, 1, -1)
 
 
 def _decode(byte):
-    """Return the five trits of a byte, or None where the byte is no code.
+    """Return the five trits of a byte, and whether the byte is a code.
 
     Bits 4:2 all set are the escape. Without it bits 4:0 (0 ... 26) hold trits 0 to 2, and bits
     7:5 (0 ... 7) trits 3 and 4: 216 codes. With it bits {7:5, 1:0} (0 ... 26) hold trits 0 to 2,
-    and trits 3 and 4 are index 8, the one that three bits cannot say: 27 codes.
+    and trits 3 and 4 are index 8, the one that three bits cannot say: 27 codes. In the other 13
+    bytes the first index is 27 or more, and trits 0 to 2 read as zeros.
     """
     if byte & 0b11100 == 0b11100:
         three, two = byte >> 5 << 2 | byte & 3, 8
     else:
         three, two = byte & 31, byte >> 5
-    if three > 26:
-        return None
+    valid = three < 27
+    three = three if valid else 0
     digits = three % 3, three // 3 % 3, three // 9, two % 3, two // 3
-    return [_DIGITS[digit] for digit in digits]
+    return [_DIGITS[digit] for digit in digits], valid
 
 
-_DECODED = [_decode(byte) for byte in range(256)]
+_TABLE = [_decode(byte) for byte in range(256)]
 
-#: The five trits of every byte, int8 (256, 5), first trit first. Invalid bytes decode to zeros.
-TRITS = np.array([trits or [0] * 5 for trits in _DECODED], np.int8)
+#: The five trits of every byte, int8 (256, 5), first trit first.
+TRITS = np.array([trits for trits, _ in _TABLE], np.int8)
 #: Whether a byte is a code: bool (256), true for 243 of them.
-VALID = np.array([trits is not None for trits in _DECODED])
+VALID = np.array([valid for _, valid in _TABLE])
 
 # Five trits read as a balanced ternary number, -121 ... 121, fit int8: an index that NumPy
 # computes fast. 0 is in the middle of this table, and negative numbers index it from its end.
