@@ -16,29 +16,25 @@ def _sigmoid():
 
 
 def _gumbel():
-    # Entry 32 * octave + part stands for v = 2^(31 - octave) * (1 + part / 32), v counted down
-    # from the top of the uniform number: u = 1 - v / 2^32, noise = -ln(-ln(u)).
+    # Entry 512 * side + 16 * octave + part holds the noise at the tail probability
+    # p = 2^(octave - 32) * (1 + part / 16): side 0 the upper tail (u = 1 - p), side 1 the lower
+    # one (u = p), noise = -ln(-ln(u)). Both sides end with u = 1/2 at octave 31.
     entries = []
     with localcontext() as context:
         context.prec = 40
-        for octave in range(32):
-            for part in range(32):
-                v = Decimal(1 << 31) / (1 << octave) * (1 + Decimal(part) / 32)
-                u = 1 - (v + Decimal("0.5")) / (1 << 32)
+        for side in range(2):
+            for n in range(512):
+                octave, part = divmod(n, 16)
+                p = min(Decimal(16 + part) / 16 / 2 ** (32 - octave), Decimal("0.5"))
+                u = p if side else 1 - p
                 noise = -((-(u.ln())).ln())
                 entries.append(int((noise * (1 << GUMBEL_FRACTION))
                                    .to_integral_value(ROUND_HALF_EVEN)))
-    # The upper end of the first octave: v = 2^32 - 1, the smallest u.
-    with localcontext() as context:
-        context.prec = 40
-        u = Decimal("0.5") / (1 << 32)
-        top = int((-((-(u.ln())).ln()) * (1 << GUMBEL_FRACTION))
-                  .to_integral_value(ROUND_HALF_EVEN))
-    return entries, top
+    return entries
 
 
 #: sigmoid(i / 64) with 24 fraction bits, for i = 0 ... 1024.
 SIGMOID = _sigmoid()
 
-#: Gumbel noise with 12 fraction bits, (entries, value behind the last entry of octave 0).
+#: Gumbel noise with 12 fraction bits; its use is described in :mod:`trine.sim.golden.gumbel`.
 GUMBEL = _gumbel()
