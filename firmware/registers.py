@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from .config import Config
 
 __all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "PAGES", "REGISTERS", "RING_ENTRIES", "SLOTS",
-           "Access", "Cause", "Counter", "Error", "Page", "Register", "RunFlags",
+           "TOKEN_BITS", "Access", "Cause", "Counter", "Error", "Page", "Register", "RunFlags",
            "SampleMode", "State", "address", "describe_error"]
 
 #: Value of the register MAGIC: the bytes ``TRNE`` of the link's greeting.
 MAGIC = int.from_bytes(b"TRNE", "little")
 #: Most slots a machine may have: every register that exists once for each slot is there so often.
 SLOTS = 16
+#: Bits of a token: as many as the rows of a matrix have.
+TOKEN_BITS = 18
 #: Tokens that the ring of a slot keeps.
 RING_ENTRIES = 1024
 #: Candidates that the sampler keeps for a slot.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from trine.firmware import registers
+from trine.firmware.isa import INSTRUCTIONS, Opcode
 from trine.firmware.registers import PAGES, REGISTERS, Cause, Counter, address
 from trine.firmware.registers_doc import document
 
@@ -53,6 +54,11 @@ def test_every_cause_has_its_counter():
 def test_every_error_has_a_sentence():
     for error in registers.Error:
         assert registers.describe_error(error, 12, 60)
+
+
+def test_a_token_is_as_wide_as_a_row():
+    fields = {field.name: field.bits for field in INSTRUCTIONS[Opcode.MATVEC].fields}
+    assert fields["rows"] == registers.TOKEN_BITS
 
 
 def test_page_is_current():
