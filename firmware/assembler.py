@@ -1,4 +1,4 @@
-"""Assembler and disassembler: instructions to tape bytes and back, in one reading of the formats."""
+"""Assembler and disassembler: instructions to tape bytes and back."""
 
 from .isa import INSTRUCTIONS, Instruction, Opcode
 from .packing import matrix_bytes
@@ -17,9 +17,11 @@ def encode(instruction):
     bits, at = int(form.opcode), 6
     for f in form.fields:
         value = int(values.pop(f.name, 0)) if f.name else 0
-        low, high = (-(1 << f.bits - 1), (1 << f.bits - 1) - 1) if f.signed else (0, (1 << f.bits) - 1)
+        low = -(1 << f.bits - 1) if f.signed else 0
+        high = low + (1 << f.bits) - 1
         if not low <= value <= high:
-            raise ValueError(f"{form.opcode.name}: field {f.name} must be {low} to {high}, not {value}")
+            raise ValueError(f"{form.opcode.name}: field {f.name} must be {low} to {high}, "
+                             f"not {value}")
         bits |= (value & (1 << f.bits) - 1) << at
         at += f.bits
     if values:
@@ -62,7 +64,7 @@ def payload_bytes(instruction, lanes):
 
 
 def assemble(instructions, lanes):
-    """Return the tape of ``instructions`` as bytes; ValueError where a payload has a wrong length."""
+    """Return the tape of ``instructions`` as bytes; ValueError for a payload of wrong length."""
     tape = bytearray()
     for instruction in instructions:
         expected = payload_bytes(instruction, lanes)

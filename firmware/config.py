@@ -1,4 +1,4 @@
-"""The configuration: every size that gateware, tape compiler, golden model and host must agree on."""
+"""The configuration: every size on which gateware, compiler, golden model and host must agree."""
 
 import dataclasses
 import hashlib

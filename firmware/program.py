@@ -23,7 +23,7 @@ from .scalar_format import ratio
 
 __all__ = ["GAIN_SHIFT", "Constants", "Vectors", "mlgru_token"]
 
-#: Right shift of a product with a gain: gains have 15 bits, so the product keeps its operand's size.
+#: Right shift of a product with a gain: gains have 15 bits, so it is as large as its operand.
 GAIN_SHIFT = 15
 
 # Scalar registers. 0 is the one that drops what is written to it.
@@ -90,7 +90,7 @@ class _Writer:
         return 0
 
     def gain(self, name, gain, a, dst=None, **stat):
-        """dst = a * gain; without dst for its statistic alone."""
+        """Multiply a by a gain into dst; without dst for the statistic alone."""
         self.op(Opcode.MULTIPLY, a_source=ASource.VECTOR, b_source=BSource.CONSTANT,
                 target=Target.NONE if dst is None else Target.VECTOR, shift=GAIN_SHIFT, a=a,
                 b=self.constant(name, gain.values), dst=dst or 0, length=len(gain.values), **stat)
@@ -128,7 +128,7 @@ class _Writer:
         self.rms(_RMS, _SQUARES, model.dim, fraction, before=_FIRST)
 
     def quantize(self, name, gain, a, dst, fraction):
-        """Codes of a * gain; _ABSMAX and the fraction bits of the product are left for the scale."""
+        """Make the codes of a * gain; return the product's fraction bits, _ABSMAX keeps its size."""
         self.gain(name, gain, a, dst, statistic=Statistic.ABSMAX, stat=_ABSMAX)
         self.op(Opcode.SCALAR_RECIP, dst=_INVERSE, a=_ABSMAX)
         self.times(_INVERSE, _INVERSE, ratio(127))

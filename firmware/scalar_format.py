@@ -1,4 +1,4 @@
-"""The format of a scalar, m * 2^e: m has 31 bits with bit 30 set or is zero, e is signed, 10 bits."""
+"""The format of a scalar, m * 2^e: m is zero or has bit 30 of 31 set, e is signed, 10 bits."""
 
 __all__ = ["EXPONENT_MAX", "EXPONENT_MIN", "MANTISSA_BITS", "ZERO", "normalize", "ratio"]
 

@@ -1,4 +1,4 @@
-"""From a float checkpoint to the integer Model: ternarise, calibrate, choose every number format."""
+"""From a float checkpoint to the integer Model: ternarise, calibrate, choose number formats."""
 
 from math import ceil, log2
 

@@ -100,7 +100,8 @@ class Reference:
 
     def _linear(self, tensors, name):
         trits, scale = ternarize(tensors[f"{name}.weight"])
-        return _BitLinear(trits.astype(self.dtype), scale, self._float(tensors[f"{name}.norm.weight"]))
+        gain = self._float(tensors[f"{name}.norm.weight"])
+        return _BitLinear(trits.astype(self.dtype), scale, gain)
 
     def zero_state(self):
         """Return the state before the first token: float (n_layers, dim)."""

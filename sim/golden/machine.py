@@ -1,0 +1,230 @@
+"""Golden model of the machine: plays a tape word by word. It defines the instruction set.
+
+One slot at a time, because slots never see each other's data; gateware runs them together.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trine.firmware.assembler import decode_words, payload_bytes
+from trine.firmware.isa import ASource, BSource, Opcode, Statistic, Target
+from trine.firmware.packing import unpack_matrix
+
+from . import scalar, scalar_unit, vector
+from .matrix import Matrix
+from .round_shift import INT32_MAX, INT32_MIN
+from .sampler import Sampler
+
+__all__ = ["Machine", "Slot"]
+
+
+@dataclass
+class Slot:
+    """What one slot holds. Vectors are int64 arrays of int32 values."""
+
+    vector: np.ndarray
+    state: np.ndarray
+    code: np.ndarray
+    sampler: Sampler
+    scalars: list = field(default_factory=scalar_unit.reset)
+    position: int = 0
+    token: int = 0
+    seed: int = 0
+
+
+class Machine:
+    """A machine of ``config`` with ``image`` at the start of its memory.
+
+    Members
+    -------
+    slots : list of :class:`Slot`
+    memory : bytearray of config.memory_size bytes
+    saturations : results that stand at an end of int32, counted as the gateware counts them
+    """
+
+    def __init__(self, config, image=b""):
+        self.config = config
+        self.memory = bytearray(config.memory_size)
+        self.memory[:len(image)] = image
+        self.constant = np.zeros(config.constant_words, np.int64)
+        self.saturations = 0
+        self.slots = [Slot(np.zeros(config.vector_words, np.int64),
+                           np.zeros(config.state_words, np.int64),
+                           np.zeros(config.code_words, np.int64),
+                           Sampler(logit_words=config.logit_words))
+                      for _ in range(config.slots)]
+        #: How tokens are sampled: None for the largest logit, else 1 / temperature as the
+        #: sampler's ``beta``.
+        self.beta = None
+        self._tapes = {}
+
+    def write(self, address, data):
+        """Write bytes to memory."""
+        self.memory[address:address + len(data)] = data
+        self._tapes.clear()
+
+    def _decoded(self, tape):
+        """Return the tape's instructions with matrices unpacked; kept until memory is written."""
+        key = (tape.base, tape.beats)
+        if key not in self._tapes:
+            start = tape.base * self.config.memory_bytes
+            data = bytes(self.memory[start:start + tape.beats * self.config.memory_bytes])
+            decoded, offset, opcode = [], 0, None
+            while opcode != Opcode.END:
+                instruction, offset = decode_words(data, offset)
+                opcode, fields = instruction.opcode, instruction.fields
+                end = offset + payload_bytes(instruction, self.config.lanes)
+                if end > len(data):
+                    raise ValueError(f"The tape ends within the payload of {opcode.name}")
+                payload = data[offset:end]
+                if opcode == Opcode.MATVEC:
+                    payload = Matrix(unpack_matrix(payload, fields["rows"], fields["cols"],
+                                                   self.config.lanes))
+                decoded.append((opcode, fields, payload))
+                offset = end
+            self._tapes[key] = decoded
+        return self._tapes[key]
+
+    def play(self, tape, tokens=None, active=None):
+        """Play ``tape`` once.
+
+        tape : an object with ``base`` and ``beats``, in memory beats
+        tokens : input token of each slot, or None for a tape without tokens
+        active : slots that take part, all by default
+        returns : the sampled token of each active slot, or None without tokens
+        """
+        active = range(self.config.slots) if active is None else active
+        decoded = self._decoded(tape)
+        for index in active:
+            slot = self.slots[index]
+            if tokens is not None:
+                slot.sampler.clear()
+                slot.token = tokens[index]
+        for opcode, fields, payload in decoded:
+            if opcode == Opcode.FILL:
+                at = fields["dst"]
+                self.constant[at:at + fields["length"]] = np.frombuffer(payload, "<u2")
+                continue
+            for index in active:
+                self._execute(index, self.slots[index], opcode, fields, payload)
+        if tokens is None:
+            return None
+        return [self._finish(self.slots[index]) for index in active]
+
+    def _finish(self, slot):
+        if self.beta is None:
+            token = slot.sampler.argmax()
+        else:
+            token = slot.sampler.sample(seed=slot.seed, position=slot.position, beta=self.beta)
+        slot.position += 1
+        return token
+
+    def reset(self, index=0):
+        """Begin a new text in a slot: position 0, an empty CRC. The state is not cleared."""
+        self.slots[index].position = 0
+        self.slots[index].sampler.crc_clear()
+
+    def _execute(self, index, slot, opcode, fields, payload):
+        if opcode >= Opcode.SCALAR_SET:
+            scalar_unit.execute(slot.scalars, opcode, fields)
+        elif opcode == Opcode.MATVEC:
+            self._matvec(slot, fields, payload)
+        elif opcode in (Opcode.LOAD, Opcode.STORE):
+            self._move(index, slot, opcode, fields)
+        elif opcode == Opcode.QUANTIZE:
+            at, n = fields["dst"], fields["length"]
+            codes = vector.quantize(self._a(slot, fields), slot.scalars[fields["operand"]])
+            slot.code[at:at + n] = codes
+            self._statistic(slot, fields, codes)
+        elif opcode != Opcode.END:
+            self._vector(slot, opcode, fields)
+
+    def _matvec(self, slot, fields, matrix):
+        at, rows = fields["dst"], fields["rows"]
+        codes = slot.code[fields["code"]:fields["code"] + fields["cols"]]
+        y = vector.scaled(matrix(codes), slot.scalars[fields["operand"]])
+        if fields["target"] == Target.LOGITS:
+            slot.sampler.feed(y)
+        else:
+            if fields["target"] == Target.RESIDUAL:
+                y = vector.add(slot.vector[at:at + rows], y)
+            slot.vector[at:at + rows] = y
+        self._account(slot, fields, y)
+
+    def _move(self, index, slot, opcode, fields):
+        config, n, at = self.config, fields["length"], fields["dst"]
+        beat = (fields["base"] + index * fields["slot_stride"]
+                + slot.token * fields["token_stride"]
+                + slot.position * fields["position_stride"]) % config.memory_beats
+        start = beat * config.memory_bytes
+        dtype = "<i4" if fields["wide"] else "<i2"
+        memory = slot.state if fields["target"] == Target.STATE else slot.vector
+        size = n * np.dtype(dtype).itemsize
+        if opcode == Opcode.STORE:
+            padded = -(-size // config.burst_bytes) * config.burst_bytes
+            data = memory[at:at + n].astype(dtype).tobytes().ljust(padded, b"\0")
+            self.memory[start:start + padded] = data
+            self._account(slot, fields, memory[at:at + n])
+        else:
+            data = np.frombuffer(self.memory, dtype, n, start).astype(np.int64)
+            y = vector.saturate(data << min(fields["shift"], 31))
+            memory[at:at + n] = y
+            self._account(slot, fields, y)
+
+    def _a(self, slot, fields):
+        source = slot.state if fields["a_source"] == ASource.STATE else slot.vector
+        return source[fields["a"]:fields["a"] + fields["length"]]
+
+    def _b(self, slot, fields):
+        at, n = fields["b"], fields["length"]
+        if fields["b_source"] == BSource.NONE:
+            return np.int64(1)
+        if fields["b_source"] == BSource.VECTOR:
+            return slot.vector[at:at + n]
+        b = self.constant[at:at + n]
+        if fields["b_source"] == BSource.CONSTANT:
+            b = (b ^ 0x8000) - 0x8000
+        return b
+
+    def _vector(self, slot, opcode, fields):
+        a, b, shift = self._a(slot, fields), self._b(slot, fields), fields["shift"]
+        at, n, target = fields["dst"], fields["length"], fields["target"]
+        operand = fields["operand"]
+        if opcode == Opcode.MULTIPLY:
+            y = vector.multiply(a, b, shift)
+        elif opcode == Opcode.ADD:
+            y = vector.add(a, b)
+        elif opcode == Opcode.SUBTRACT:
+            y = vector.subtract(a, b)
+        elif opcode == Opcode.SCALE:
+            y = vector.scaled(a, slot.scalars[operand])
+        elif opcode == Opcode.SIGMOID:
+            y = vector.sigmoid_multiply(a, b, shift, operand, fields["negate"])
+        elif opcode == Opcode.SILU:
+            y = vector.silu(a, shift, operand)
+        else:
+            h = slot.state[at:at + n] if slot.position else np.zeros(n, np.int64)
+            y = vector.interpolate(h, a, b, shift)
+            target = Target.STATE
+        if target != Target.NONE:
+            (slot.state if target == Target.STATE else slot.vector)[at:at + n] = y
+        self._account(slot, fields, y)
+
+    def _account(self, slot, fields, y):
+        self.saturations += int(np.count_nonzero((y == INT32_MIN) | (y == INT32_MAX)))
+        self._statistic(slot, fields, y)
+
+    @staticmethod
+    def _statistic(slot, fields, y):
+        if fields["stat"]:
+            squares = fields["statistic"] == Statistic.SUM_SQUARES
+            slot.scalars[fields["stat"]] = vector.statistic(squares, y)
+
+    def state(self, index=0):
+        """Return the recurrent state of a slot as the "save" tape writes it: int32 array."""
+        return self.slots[index].state.astype("<i4")
+
+    def scalar(self, register, index=0):
+        """Return a scalar register as a float, for people."""
+        return scalar.to_float(self.slots[index].scalars[register])

@@ -1,0 +1,43 @@
+"""What the tape compiler refuses, and where it puts things."""
+
+import pytest
+from checkpoints import random_model, tiny_model
+
+from trine.firmware.assembler import assemble, disassemble
+from trine.firmware.compiler import compile_image
+from trine.firmware.config import preset
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"memory_size": 4096}, "bytes of memory, the configuration has 4096: raise memory_size"),
+    ({"state_words": 32}, "needs 48 words of state memory, the configuration has 32"),
+    ({"code_words": 32}, "needs 52 words of code memory"),
+    ({"max_cols": 40}, "needs 52 columns"),
+    ({"vector_words": 64}, "words of vector memory"),
+    ({"constant_words": 32}, "needs 52 words of constant memory for one vector"),
+])
+def test_model_that_does_not_fit_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        compile_image(tiny_model(), preset("tiny").replace(**change))
+
+
+def test_tapes_lie_on_bursts_and_apart():
+    config = preset("tiny")
+    image = compile_image(random_model(20, 40, 2, 33), config)
+
+    end = 0
+    for tape in image.tapes.values():
+        assert tape.base % config.burst_beats == tape.beats % config.burst_beats == 0
+        assert tape.base * config.memory_bytes >= end
+        end = (tape.base + tape.beats) * config.memory_bytes
+        data = image.data[tape.base * config.memory_bytes:end]
+        assert assemble(disassemble(data, config.lanes), config.lanes) == data[:tape.size]
+    assert end == len(image.data) == image.state_base * config.memory_bytes
+
+
+def test_wasted_bytes_are_few():
+    """The tape of a model whose dimensions fit the lanes is at most 1 % longer than its weights."""
+    model = random_model(200, 480, 4, 1020)
+    image = compile_image(model, preset("ulx3s"))
+
+    assert image.tapes["token"].size <= 1.01 * model.ternary_weights / 5
