@@ -22,7 +22,8 @@ class BaudGenerator(wiring.Component):
     restart : :py:`In(1)`
         Begins a bit anew; while high, time stands still.
     half : :py:`In(1)`
-        With ``restart``: begins in the middle of a bit.
+        With ``restart``: begins in the middle of a bit, and two clocks later still. So much time
+        has passed, on average, where the edge of a start bit is seen and the tick registered.
     tick : :py:`Out(1)`
         High in the last clock of each bit.
 
@@ -54,8 +55,9 @@ class BaudGenerator(wiring.Component):
         m = Module()
 
         phase = Signal(self.width)
+        middle = (1 << (self.width - 1)) + 2 * self.step
         m.d.sync += Cat(phase, self.tick).eq(phase + self.step)
         with m.If(self.restart):
-            m.d.sync += [phase.eq(self.half << (self.width - 1)), self.tick.eq(0)]
+            m.d.sync += [phase.eq(Mux(self.half, middle, 0)), self.tick.eq(0)]
 
         return m

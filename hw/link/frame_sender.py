@@ -35,9 +35,9 @@ class FrameSender(wiring.Component):
 
         free = Signal()
         lane = Signal(range(4))
-        begun = Signal()
+        first = Signal(init=1)
         m.d.comb += free.eq(self.o.ready | ~self.o.valid)
-        m.d.comb += checksum.start.eq(~begun)
+        m.d.comb += checksum.start.eq(first & checksum.valid)
 
         with m.FSM():
             with m.State("Pass-Frame"):
@@ -47,7 +47,7 @@ class FrameSender(wiring.Component):
                     m.d.sync += self.o.valid.eq(self.i.valid)
                     m.d.sync += [self.o.p.data.eq(self.i.p.data), self.o.p.last.eq(0)]
                     with m.If(self.i.valid):
-                        m.d.sync += begun.eq(~self.i.p.last)
+                        m.d.sync += first.eq(self.i.p.last)
                         with m.If(self.i.p.last):
                             m.next = "Append-Checksum"
 

@@ -28,8 +28,8 @@ class ReplyBuffer(wiring.Component):
     -------
     clear : :py:`In(1)`
         Forgets the payload. Not while a reply is on its way.
-    i : :py:`In(stream.Signature(8, always_ready=True))`
-        Bytes of the payload, at most 1024.
+    i : :py:`In(stream.Signature(8))`
+        Bytes of the payload, at most 1024; always ready.
     reply : :py:`In(stream.Signature(Reply))`
         A reply to send. ``ready`` is high exactly while none is on its way.
     o : :py:`Out(stream.Signature(FrameByte))`
@@ -39,7 +39,7 @@ class ReplyBuffer(wiring.Component):
     """
 
     clear: In(1)
-    i: In(stream.Signature(8, always_ready=True))
+    i: In(stream.Signature(8))
     reply: In(stream.Signature(Reply))
     o: Out(stream.Signature(FrameByte))
 
@@ -51,6 +51,7 @@ class ReplyBuffer(wiring.Component):
         get = payload.read_port()
 
         length = Signal(range(DATA_MAX + 1))
+        m.d.comb += self.i.ready.eq(1)
         m.d.comb += [put.addr.eq(length), put.data.eq(self.i.payload), put.en.eq(self.i.valid)]
         with m.If(self.clear):
             m.d.sync += length.eq(0)
