@@ -55,8 +55,10 @@ class BurstArbiter(wiring.Component):
         Bursts to run, in this order.
     stored : :py:`Out(stream.Signature(8 * beat_bytes))`
         Data of the requested write bursts; valid throughout them.
-    loaded : :py:`In(stream.Signature(ReadBeat(8 * beat_bytes), always_ready=True))`
-        Data of the requested read bursts.
+    loaded : :py:`In(1)`
+        Strobe: ``beat`` is the next beat of the requested read bursts.
+    beat : :py:`In(ReadBeat(8 * beat_bytes))`
+        What was read.
     written : :py:`In(1)`
         Strobe: the last burst of a write command is in the memory.
 
@@ -84,7 +86,8 @@ class BurstArbiter(wiring.Component):
             "memory": In(MemorySignature(beat_bytes=beat_bytes, addr_width=addr_width)),
             "request": Out(stream.Signature(BurstRequest(addr_width - exact_log2(burst_beats)))),
             "stored": Out(stream.Signature(width)),
-            "loaded": In(stream.Signature(ReadBeat(width), always_ready=True)),
+            "loaded": In(1),
+            "beat": In(ReadBeat(width)),
             "written": In(1),
         })
 
@@ -105,10 +108,10 @@ class BurstArbiter(wiring.Component):
         connect(m, write_fifo.w_stream, flipped(memory.wdata))
         connect(m, write_fifo.r_stream, flipped(self.stored))
         m.d.comb += [
-            tape_fifo.w_data.eq(self.loaded.p.data),
-            tape_fifo.w_en.eq(self.loaded.valid & self.loaded.p.tape),
-            read_fifo.w_data.eq(self.loaded.p.data),
-            read_fifo.w_en.eq(self.loaded.valid & ~self.loaded.p.tape),
+            tape_fifo.w_data.eq(self.beat.data),
+            tape_fifo.w_en.eq(self.loaded & self.beat.tape),
+            read_fifo.w_data.eq(self.beat.data),
+            read_fifo.w_en.eq(self.loaded & ~self.beat.tape),
             memory.done.eq(self.written),
         ]
 

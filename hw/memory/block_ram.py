@@ -92,9 +92,9 @@ class BlockRAM(wiring.Component):
         m.d.sync += [
             reading.eq(request.valid & ~request.p.write),
             tape.eq(request.p.tape),
-            arbiter.loaded.valid.eq(reading),
-            arbiter.loaded.p.data.eq(read.data),
-            arbiter.loaded.p.tape.eq(tape),
+            arbiter.loaded.eq(reading),
+            arbiter.beat.data.eq(read.data),
+            arbiter.beat.tape.eq(tape),
         ]
 
         return m

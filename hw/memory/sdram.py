@@ -69,8 +69,8 @@ class SDRAMController(wiring.Component):
         #: Timings in clocks.
         self.cycles = cycles = self.timing.cycles(clock_hz)
         if cycles.ras > cycles.rcd + self.burst_beats:
-            raise ValueError(f"tRAS of {cycles.ras} clocks at {clock_hz} Hz is longer than tRCD and "
-                             f"a burst ({cycles.rcd} + {self.burst_beats}); use a slower clock")
+            raise ValueError(f"tRAS of {cycles.ras} clocks at {clock_hz} Hz is longer than tRCD "
+                             f"and a burst ({cycles.rcd} + {self.burst_beats}); use a slower clock")
         if cycles.rc > cycles.rcd + self.burst_beats + cycles.rp:
             raise ValueError(f"tRC of {cycles.rc} clocks at {clock_hz} Hz is longer than tRCD, a "
                              f"burst and tRP ({cycles.rcd} + {self.burst_beats} + {cycles.rp}); "
@@ -122,7 +122,8 @@ class SDRAMController(wiring.Component):
         issue = Signal()
         runs = Signal()
         beat = Signal(range(burst))
-        running = Signal(data.StructLayout({"bank": bank.shape(), "write": 1, "tape": 1, "last": 1}))
+        running = Signal(data.StructLayout({
+            "bank": bank.shape(), "write": 1, "tape": 1, "last": 1}))
 
         # `wait` runs between the commands of the bank machine, `opening` is tRCD, `turning` keeps
         # written data off the bus while read data leave it, `recovering` is tWR.
@@ -287,9 +288,9 @@ class SDRAMController(wiring.Component):
         m.d.sync += [
             reads_later.eq(Cat(reads, reads_later)),
             tape_later.eq(Cat(tape, tape_later)),
-            arbiter.loaded.p.data.eq(self.pins.dq_i),
+            arbiter.beat.data.eq(self.pins.dq_i),
         ]
-        m.d.comb += arbiter.loaded.valid.eq(reads_later[-1])
-        m.d.comb += arbiter.loaded.p.tape.eq(tape_later[-1])
+        m.d.comb += arbiter.loaded.eq(reads_later[-1])
+        m.d.comb += arbiter.beat.tape.eq(tape_later[-1])
 
         return m

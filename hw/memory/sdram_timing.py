@@ -30,8 +30,8 @@ class SDRAMGeometry:
         for name, least in (("banks", 2), ("rows", 2), ("cols", 16), ("beat_bytes", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least or value & (value - 1):
-                raise ValueError(f"SDRAM geometry's {name} must be a power of two, {least} or more, "
-                                 f"not {value!r}")
+                raise ValueError(f"SDRAM geometry's {name} must be a power of two, {least} or "
+                                 f"more, not {value!r}")
 
     @property
     def bank_bits(self):

@@ -1,0 +1,114 @@
+"""Block-RAM FIFO that takes memory beats and gives wider words."""
+
+from amaranth import *
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+__all__ = ["Fifo"]
+
+
+class Fifo(wiring.Component):
+    """FIFO of ``size`` bytes: beats in, words out, the first beat lowest in its word.
+
+    Full rate on both sides: a beat every clock, a word every clock. Neither handshake depends on
+    the other in the same clock; the block RAM's output goes into a register and from there into a
+    short queue in LUT RAM. Beats of an unfinished word stay inside. At most 3 words of the block
+    RAM remain unused.
+
+    Takes ``size / 2048`` block RAMs of an ECP5.
+
+    Parameters
+    ----------
+    beat_bytes : :class:`int`
+        Bytes of a beat.
+    word_bytes : :class:`int`
+        Bytes of a word, a multiple of ``beat_bytes``.
+    size : :class:`int`
+        Bytes, a power of two of words, 8 or more.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(8 * beat_bytes))`
+        Beats.
+    o : :py:`Out(stream.Signature(8 * word_bytes))`
+        Words.
+
+    Raises
+    ------
+    ValueError
+        If a word is not whole beats, or the size not a power of two of words.
+    """
+
+    #: Clocks from the last beat of a word accepted to the word offered, when empty.
+    latency = 5
+
+    #: Words in the queue behind the block RAM: more than the clocks from a read to its credit.
+    _queue = 8
+
+    def __init__(self, *, beat_bytes, word_bytes, size):
+        if beat_bytes < 1 or word_bytes < beat_bytes or word_bytes % beat_bytes:
+            raise ValueError(f"Word must be a whole number of {beat_bytes!r}-byte beats, "
+                             f"not {word_bytes!r} bytes")
+        words = size // word_bytes
+        if words < 8 or words & (words - 1) or words * word_bytes != size:
+            raise ValueError(f"FIFO size must be a power of two of {word_bytes}-byte words, 8 or "
+                             f"more, not {size!r} bytes")
+        self.beat_bytes = beat_bytes
+        self.word_bytes = word_bytes
+        self.size = size
+
+        super().__init__({
+            "i": In(stream.Signature(8 * beat_bytes)),
+            "o": Out(stream.Signature(8 * word_bytes)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        words = self.size // self.word_bytes
+        beats = self.word_bytes // self.beat_bytes
+
+        m.submodules.storage = storage = Memory(shape=8 * self.word_bytes, depth=words, init=[])
+        read = storage.read_port()
+        write = storage.write_port()
+        m.submodules.queue = queue = fifo.SyncFIFO(width=8 * self.word_bytes, depth=self._queue)
+        connect(m, queue.r_stream, flipped(self.o))
+
+        # Words in the block RAM, and room in the queue, both less one: the sign is the answer.
+        level = Signal(range(-1, words), init=-1)
+        credit = Signal(range(-1, self._queue), init=self._queue - 1)
+
+        # Beats to words.
+        full = Signal()
+        beat = Signal(range(beats))
+        word = Signal(8 * self.word_bytes, reset_less=True)
+        m.d.comb += self.i.ready.eq(~full)
+        m.d.comb += write.data.eq(word)
+        m.d.sync += write.en.eq(0)
+        m.d.sync += write.addr.eq(write.addr + write.en)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += word.eq(Cat(word, self.i.payload)[8 * self.beat_bytes:])
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(beat == beats - 1):
+                m.d.sync += beat.eq(0)
+                m.d.sync += write.en.eq(1)
+
+        # Two more words may come before `full` is seen.
+        m.d.sync += full.eq(~level[-1] & level[2:-1].all())
+
+        # Block RAM to queue.
+        issue = ~level[-1] & ~credit[-1]
+        issued = Signal()
+        fetched = Signal()
+        m.d.sync += [
+            read.addr.eq(read.addr + issue),
+            level.eq(level + write.en - issue),
+            credit.eq(credit + (self.o.valid & self.o.ready) - issue),
+            issued.eq(issue),
+            fetched.eq(issued),
+            queue.w_data.eq(read.data),
+        ]
+        m.d.comb += queue.w_en.eq(fetched)
+
+        return m

@@ -1,0 +1,100 @@
+"""BlockRAM against a list, on both ports at once."""
+
+from random import Random
+
+import pytest
+from amaranth.back import rtlil
+
+from bench import run, transfers
+from trine.hw.memory.block_ram import BlockRAM
+
+DEPTH = 512
+
+
+def contents(seed=1):
+    return [Random(seed).getrandbits(16) ^ n for n in range(DEPTH)]
+
+
+def replay(bursts, wdata, memory):
+    """Run random bursts on ``memory`` and return what the reads give."""
+    wdata = iter(wdata)
+    rdata = []
+    for burst in bursts:
+        for addr in range(burst["addr"], burst["addr"] + burst["beats"]):
+            if burst["write"]:
+                memory[addr % DEPTH] = next(wdata)
+            else:
+                rdata.append(memory[addr % DEPTH])
+    return rdata
+
+
+def random_bursts(rng, count, *, blocks):
+    """Bursts within ``blocks``, a range of 8-beat blocks, and the data of the writes."""
+    bursts = []
+    for _ in range(count):
+        first = rng.choice(blocks)
+        beats = 8 * rng.randint(0, min(6, blocks.stop - first))
+        bursts.append({"addr": 8 * first, "beats": beats, "write": rng.randint(0, 1)})
+    beats = sum(burst["beats"] for burst in bursts if burst["write"])
+    return bursts, [rng.getrandbits(16) for _ in range(beats)]
+
+
+def stretch(memory, commands):
+    return [memory[addr % DEPTH] for command in commands
+            for addr in range(command["addr"], command["addr"] + command["beats"])]
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5, {"memory.data": 0.9}, {"memory.rdata": 0.9},
+                                   {"memory.wdata": 0.9}])
+def test_tape_and_bursts(stall):
+    rng = Random(5)
+    memory = contents()
+    tape = [{"addr": 8 * rng.randrange(32), "beats": 8 * rng.randint(0, 8)} for _ in range(12)]
+    expected = stretch(memory, tape)
+    bursts, wdata = random_bursts(rng, 30, blocks=range(32, 64))
+
+    outputs = run(BlockRAM(beat_bytes=2, depth=DEPTH, init=memory), {
+        "memory.tape": tape, "memory.burst": bursts, "memory.wdata": wdata,
+    }, {"memory.data": len(expected), "memory.rdata": len(replay(bursts, wdata, memory[:]))},
+        stall=stall, seed=7)
+
+    assert outputs["memory.data"] == expected
+    assert outputs["memory.rdata"] == replay(bursts, wdata, memory)
+
+
+def test_addresses_wrap_and_low_bits_are_ignored():
+    memory = contents()
+    outputs = run(BlockRAM(beat_bytes=2, depth=DEPTH, init=memory),
+                  {"memory.tape": [{"addr": DEPTH - 8 + 3, "beats": 16}]},
+                  {"memory.data": 16}, stall=0.0)
+    assert outputs["memory.data"] == memory[-8:] + memory[:8]
+
+
+@pytest.mark.parametrize("burst_beats", [4, 8])
+def test_full_rate_across_commands(burst_beats):
+    memory = contents()
+    dut = BlockRAM(beat_bytes=2, depth=DEPTH, burst_beats=burst_beats, init=memory)
+    moved = transfers(dut, {"memory.tape": [{"addr": 64, "beats": 128}] * 3},
+                      {"memory.data": 384}, stall=0.0)
+    cycles = [cycle for cycle, _ in moved["memory.data"]]
+    assert cycles == list(range(cycles[0], cycles[0] + 384))
+    assert cycles[0] - moved["memory.tape"][0][0] == dut.latency
+
+
+def test_bursts_take_only_their_clocks_from_the_tape():
+    dut = BlockRAM(beat_bytes=2, depth=DEPTH)
+    moved = transfers(dut, {"memory.tape": [{"addr": 0, "beats": DEPTH}],
+                            "memory.burst": [{"addr": 256, "beats": 64, "write": 0}]},
+                      {"memory.data": DEPTH, "memory.rdata": 64}, stall=0.0)
+    assert moved["memory.data"][-1][0] - moved["memory.rdata"][0][0] == DEPTH + 64 - 1
+
+
+def test_rejects_bad_depths():
+    for depth in (8, 100):
+        with pytest.raises(ValueError, match="Depth must be a power of two of beats, two bursts "
+                                             f"or more, not {depth}"):
+            BlockRAM(beat_bytes=2, depth=depth)
+
+
+def test_converts():
+    rtlil.convert(BlockRAM(beat_bytes=2, depth=DEPTH, init=contents()), name="top")
