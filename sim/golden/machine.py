@@ -59,9 +59,8 @@ class Machine:
         self.beta = None
         self._tapes = {}
 
-    def write(self, address, data):
-        """Write bytes to memory."""
-        self.memory[address:address + len(data)] = data
+    def forget_tapes(self):
+        """Decode tapes anew: to be called when memory was written."""
         self._tapes.clear()
 
     def _decoded(self, tape):
@@ -100,6 +99,7 @@ class Machine:
             slot = self.slots[index]
             if tokens is not None:
                 slot.sampler.clear()
+                slot.sampler.crc_clear()
                 slot.token = tokens[index]
         for opcode, fields, payload in decoded:
             if opcode == Opcode.FILL:
@@ -121,9 +121,8 @@ class Machine:
         return token
 
     def reset(self, index=0):
-        """Begin a new text in a slot: position 0, an empty CRC. The state is not cleared."""
+        """Begin a new text in a slot. The state is not cleared: at position 0 it reads as zero."""
         self.slots[index].position = 0
-        self.slots[index].sampler.crc_clear()
 
     def _execute(self, index, slot, opcode, fields, payload):
         if opcode >= Opcode.SCALAR_SET:

@@ -1,0 +1,258 @@
+"""The Board: one driver for every device behind a link."""
+
+import time
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from trine.firmware.config import Config
+from trine.firmware.protocol import GATEWARE_VERSION
+from trine.firmware.registers import (
+    CANDIDATES,
+    CONFIG_FIELDS,
+    MAGIC,
+    RING_ENTRIES,
+    Counter,
+    Error,
+    RunFlags,
+    SampleMode,
+    State,
+    address,
+    describe_error,
+)
+
+from .connection import Connection
+from .links import DeviceError
+
+__all__ = ["Board", "BoardError", "Counters"]
+
+#: Bytes of memory whose CRC the board is asked for at once.
+_CRC_PIECE = 65536
+
+#: Seconds between two questions about the board's state.
+_PAUSE = 1e-4
+
+
+class BoardError(DeviceError):
+    """The board is not what it should be, or fails; the message is one sentence for people."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The board's performance counters at one moment, by :class:`Counter`."""
+
+    values: dict
+
+    def __sub__(self, earlier):
+        return Counters({c: (v - earlier.values[c]) % (1 << 64) for c, v in self.values.items()})
+
+    def __getitem__(self, counter):
+        return self.values[counter]
+
+    @property
+    def cycles_per_token(self):
+        """Mean cycles from accepting a token to accepting the next, without waiting for the host.
+
+        None where nothing was counted: the golden model knows no time.
+        """
+        cycles = self[Counter.CYCLES] - self[Counter.CAUSE_HOST]
+        return cycles / self[Counter.TOKENS] if cycles and self[Counter.TOKENS] else None
+
+
+class Board:
+    """A board, found and identified.
+
+    Parameters
+    ----------
+    transport : :class:`trine.host.links.Transport`
+        The line to the device; the board owns and closes it.
+    clock_source : str
+        Where ``clock_hz`` comes from: "assumed", "placed-and-routed" or "board".
+
+    Attributes
+    ----------
+    config : :class:`trine.firmware.config.Config`
+        What the board says it is.
+
+    Raises
+    ------
+    BoardError
+        Where the device is no Trine board, or one of other gateware.
+    """
+
+    def __init__(self, transport, clock_source="board"):
+        self.transport = transport
+        self.connection = connection = Connection(transport)
+        self.clock_source = clock_source
+        self.image = None
+        connection.hello()
+        magic, version, digest = connection.read(address("MAGIC"), 3)
+        if magic != MAGIC:
+            raise BoardError(f"The device on {transport.name} is no Trine board; give another port")
+        if version != GATEWARE_VERSION:
+            raise BoardError(f"The board on {transport.name} has gateware version {version}, this "
+                             f"Trine needs {GATEWARE_VERSION}; program the board anew")
+        values = connection.read(address(f"CONFIG_{CONFIG_FIELDS[0].upper()}"), len(CONFIG_FIELDS))
+        self.config = Config(name="board", **dict(zip(CONFIG_FIELDS, values)))
+        if self.config.digest() != digest:
+            raise BoardError(f"The board on {transport.name} does not agree with itself about its "
+                             f"configuration; program the board anew")
+        self.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Leave the board idle and close the link."""
+        try:
+            self.stop()
+        finally:
+            self.transport.close()
+
+    # Registers.
+
+    def read(self, name, *index):
+        """Return the word of a register."""
+        return self.connection.read(address(name, *index), 1)[0]
+
+    def write(self, name, *index_and_word):
+        """Write a word to a register: name, indices, word."""
+        *index, word = index_and_word
+        self.connection.write(address(name, *index), [word])
+
+    def counters(self):
+        """Return the performance counters."""
+        words = self.connection.read(address(Counter(0).name, 0), 2 * len(Counter))
+        return Counters({c: words[2 * c] | words[2 * c + 1] << 32 for c in Counter})
+
+    def status(self):
+        """Return the :class:`State`; an error the board reports is raised as BoardError."""
+        state = State(self.read("STATUS"))
+        if state == State.ERROR:
+            code, position, word = self.connection.read(address("ERROR"), 3)
+            self.write("RESET", 1)
+            raise BoardError(describe_error(Error(code), position, word))
+        return state
+
+    # Memory.
+
+    def upload(self, image, progress=None):
+        """Write ``image`` to the board's memory, check it there and fill the constant memory.
+
+        ``progress(count)`` is called with the number of bytes that have newly arrived. What the
+        board already holds is left alone, piece by piece, so an upload that was interrupted goes
+        on where it stopped.
+        """
+        if image.size > self.config.memory_size:
+            raise BoardError(f"The model needs {image.size} bytes of memory, the board has "
+                             f"{self.config.memory_size}; take a smaller model")
+        self.connection.memory_write(0, image.data, progress, resume=True)
+        self.check_image(image)
+        self.image = image
+        self.run("load")
+        return self
+
+    def check_image(self, image):
+        """Compare the memory with ``image`` by checksums; BoardError names the first difference."""
+        for start in range(0, len(image.data), _CRC_PIECE):
+            piece = image.data[start:start + _CRC_PIECE]
+            if self.connection.memory_crc(start, len(piece)) != zlib.crc32(piece):
+                raise BoardError(f"The board's memory differs from the image between bytes {start} "
+                                 f"and {start + len(piece)}; upload the model again")
+
+    def state(self, slot=0):
+        """Return a slot's recurrent state, int32 (n_layers * dim,)."""
+        self.run("save")
+        image, config = self._image(), self.config
+        start = (image.state_base + slot * image.state_stride) * config.memory_bytes
+        length = image.state_stride * config.memory_bytes
+        data = self.connection.memory_read(start, length)
+        return np.frombuffer(data, "<i4")[:image.state_words]
+
+    # Runs.
+
+    def _image(self):
+        if self.image is None:
+            raise BoardError("The board holds no model yet; upload one")
+        return self.image
+
+    def start(self, tape, *, count, active=1, reset=0, flags=RunFlags(0)):
+        """Start a run of the tape called ``tape`` and return."""
+        placed = self._image().tapes[tape]
+        self.connection.write(address("RUN_BASE"),
+                              [placed.base, placed.beats, count, active, reset, int(flags)])
+        self.write("START", 1)
+
+    def wait(self, *states, seconds=60.0):
+        """Wait until the board is in one of ``states``; BoardError after ``seconds`` without it."""
+        deadline = time.monotonic() + seconds
+        while (state := self.status()) not in states:
+            if time.monotonic() > deadline:
+                raise BoardError(f"The board is still {state.name.lower()} after {seconds:.0f} s; "
+                                 f"reset it and try again")
+            self.transport.pause(_PAUSE)
+        return state
+
+    def run(self, tape):
+        """Play a tape that takes no tokens, for all slots, and wait for its end."""
+        self.start(tape, count=1, active=(1 << self.config.slots) - 1)
+        self.wait(State.IDLE)
+
+    def stop(self):
+        """End the run under way, at a token's boundary, and wait until the board is idle."""
+        if self.status() != State.IDLE:
+            self.write("STOP", 1)
+            self.wait(State.IDLE)
+        # A run that was broken off may have left tokens behind.
+        self.write("RESET", 1)
+
+    def sample_on_board(self, temperature, seed, slot=0):
+        """Choose how the board samples: the largest logit at temperature 0, else Gumbel noise."""
+        if temperature <= 0:
+            self.write("SAMPLE_MODE", SampleMode.ARGMAX)
+            return
+        beta = round(256 / temperature)
+        if not 1 <= beta <= 0xFFFF:
+            raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to 256; "
+                             f"take 0 for the likeliest token")
+        self.connection.write(address("SAMPLE_MODE"), [SampleMode.GUMBEL, beta])
+        self.write("SEED", slot, seed & 0xFFFFFFFF)
+
+    def queue(self, tokens, slot=0):
+        """Queue input tokens as far as there is room; return how many were taken."""
+        room = self.config.token_queue - self.read("TOKEN_QUEUE", slot)
+        part = list(tokens[:room])
+        if part:
+            self.connection.write(address("TOKEN_QUEUE", slot), part, keep=True)
+        return len(part)
+
+    def sampled(self, first, count, slot=0):
+        """Return (token, crc) of ring entries ``first`` ... ``first + count - 1``."""
+        entries = []
+        while len(entries) < count:
+            index = (first + len(entries)) % RING_ENTRIES
+            part = min(count - len(entries), RING_ENTRIES - index, 128)
+            words = self.connection.read(address("RING", slot, index, 0), 2 * part)
+            entries += zip(words[::2], words[1::2])
+        return entries
+
+    def candidates(self, slot=0):
+        """Return the best rows of the last token: (rows, logits), int arrays, best first."""
+        count = self.read("CANDIDATE_COUNT", slot)
+        words = np.array(self.connection.read(address("CANDIDATES", slot, 0, 0), 2 * CANDIDATES),
+                         np.uint32).reshape(-1, 2)[:count]
+        rows, logits = words[:, 0].astype(np.int64), words[:, 1].view(np.int32).astype(np.int64)
+        order = np.lexsort((rows, -logits))
+        return rows[order], logits[order]
+
+    def logits(self, count, slot=0):
+        """Return the last token's first ``count`` logits, int64 with 16 fraction bits."""
+        words = []
+        while len(words) < count:
+            part = min(256, count - len(words))
+            words += self.connection.read(address("LOGITS", slot, len(words)), part)
+        return np.array(words, np.uint32).view(np.int32).astype(np.int64)

@@ -1,0 +1,51 @@
+"""The command `trine`."""
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+
+from trine.host.commands import generate, inspect, selftest, train
+
+__all__ = ["main"]
+
+_COMMANDS = {"generate": generate, "train": train, "inspect": inspect, "selftest": selftest}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage in front."""
+
+    def error(self, message):
+        self.exit(2, f"trine: {message}\n")
+
+
+def _parser():
+    parser = _Parser(prog="trine", description="Ternary language models on open FPGA boards.")
+    parser.add_argument("--version", action="version", version=f"trine {version('trine')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, command in _COMMANDS.items():
+        sub = commands.add_parser(name, help=command.HELP, description=command.HELP)
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv=None):
+    """Run one command and return the exit code: 0, 1 for a failed selftest, 2 for bad input."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("\ntrine: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone: `trine generate | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"trine: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

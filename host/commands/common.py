@@ -1,0 +1,80 @@
+"""What several commands share: options for model and device, progress on stderr."""
+
+import argparse
+import sys
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from trine.firmware.config import PRESETS
+from trine.host.devices import open_board
+from trine.host.model import Model, shipped_model
+
+__all__ = ["UsageError", "add_device", "add_model", "load_model", "loaded_board", "number"]
+
+
+class UsageError(ValueError):
+    """An option's value makes no sense; the message is one sentence for the user."""
+
+
+def number(kind, low, high, *, also=None):
+    """Return an argparse type: a number of ``kind`` from ``low`` to ``high``, or ``also``."""
+    what = "a whole number" if kind is int else "a number"
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not (low <= value <= high or value == also):
+            extra = f" (or {also})" if also is not None else ""
+            raise argparse.ArgumentTypeError(
+                f"must be {what} from {low} to {high}{extra}, not {text!r}")
+        return value
+
+    return parse
+
+
+def add_model(parser):
+    """Add -m."""
+    parser.add_argument("-m", "--model", metavar="FILE", default=None,
+                        help="model file (default: the model that comes with Trine)")
+
+
+def add_device(parser):
+    """Add the options that choose a device."""
+    parser.add_argument("--device", metavar="DEVICE", default="sim",
+                        help="sim: the simulated board; golden: the integer model without "
+                             "gateware; else a serial port (default: sim)")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="ulx3s",
+                        help="configuration of a simulated or golden board (default: ulx3s)")
+    parser.add_argument("--clock", metavar="MHZ", type=number(float, 1, 1000), default=None,
+                        help="clock assumed for a simulated board (default: the preset's)")
+    parser.add_argument("--vcd", metavar="FILE", default=None,
+                        help="write the waveforms of a simulated board")
+
+
+def load_model(args):
+    """Return the :class:`Model` that the options name."""
+    return Model.load(args.model or shipped_model())
+
+
+def _say(text):
+    tqdm.write(text, file=sys.stderr)
+
+
+@contextmanager
+def loaded_board(args, model):
+    """Open the device that the options name with ``model`` uploaded."""
+    clock = None if args.clock is None else round(args.clock * 1e6)
+    board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
+                       progress=_say)
+    with board:
+        hint = getattr(board.transport, "latency_hint", None)
+        if hint:
+            _say(hint)
+        image = model.image(board.config)
+        with tqdm(total=len(image.data), unit="B", unit_scale=True, desc="uploading model",
+                  leave=False, delay=1, file=sys.stderr) as bar:
+            board.upload(image, bar.update)
+        yield board

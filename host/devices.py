@@ -1,0 +1,29 @@
+"""Devices by name: the simulated board, the golden model, a board on a serial port."""
+
+from trine.firmware.config import preset
+from trine.sim.golden_board import GoldenBoard
+
+from .board import Board
+from .links import LoopbackTransport, SerialTransport
+
+__all__ = ["open_board"]
+
+
+def open_board(device="sim", *, preset_name="ulx3s", clock_hz=None, vcd=None, progress=None):
+    """Open a device and return the :class:`Board`.
+
+    device : "sim" (the simulated board, real gateware), "golden" (the golden model) or the name of
+    a serial port; preset_name : configuration of a simulated or golden board, a board on a port
+    tells its own; clock_hz : its assumed clock; vcd : file for the simulation's waveforms;
+    progress : called with one line of text while a simulation is built
+    """
+    if device not in ("sim", "golden"):
+        return Board(SerialTransport(device), clock_source="board")
+    config = preset(preset_name)
+    if clock_hz is not None:
+        config = config.replace(clock_hz=clock_hz)
+    if device == "golden":
+        return Board(LoopbackTransport(GoldenBoard(config).receive, name="golden"), "assumed")
+    # Building the simulated board needs the gateware's tools; the other devices do not.
+    from .simulated import SimulatedTransport
+    return Board(SimulatedTransport(config, vcd=vcd, progress=progress), "assumed")

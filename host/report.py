@@ -1,0 +1,116 @@
+"""What a generation reports: tokens, cycles, roofline, speed and estimated power."""
+
+from dataclasses import dataclass
+
+from trine.firmware.registers import Counter
+
+from .power import estimate_watts
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures of one generation.
+
+    model : the :class:`Model`; config : the board's configuration; counters : what the board
+    counted over the generation; seconds : wall-clock time of it, for a board on a port
+    """
+
+    model: object
+    config: object
+    text: str
+    prompt_tokens: int
+    generated_tokens: int
+    seed: int
+    counters: object
+    clock_source: str
+    seconds: float
+    simulated_cycles: int | None = None
+
+    @property
+    def cycles_per_token(self):
+        """Mean cycles a token, or None on a device that knows no time."""
+        return self.counters.cycles_per_token
+
+    @property
+    def roofline(self):
+        """Share of the memory's peak that went into ternary weights, or None."""
+        if self.cycles_per_token is None:
+            return None
+        ideal = self.model.ternary_weights / 5 / self.config.memory_bytes
+        return ideal / self.cycles_per_token
+
+    @property
+    def tokens_per_second(self):
+        """Tokens a second at the board's clock, or None."""
+        if self.cycles_per_token is None:
+            return None
+        return self.config.clock_hz / self.cycles_per_token
+
+    @property
+    def watts(self):
+        """Estimated :class:`Watts`, or None."""
+        cycles = self.counters[Counter.CYCLES]
+        if self.cycles_per_token is None or not cycles:
+            return None
+        busy = self.counters[Counter.MEMORY_BUSY] / (cycles - self.counters[Counter.CAUSE_HOST])
+        return estimate_watts(self.config.clock_hz, min(1.0, busy))
+
+    def as_dict(self):
+        """Return the report as the JSON object of ``--json``."""
+        speed, watts = self.tokens_per_second, self.watts
+
+        def rounded(value, digits):
+            return None if value is None else round(value, digits)
+
+        simulated = None
+        if self.simulated_cycles is not None and self.seconds > 0:
+            simulated = round(self.simulated_cycles / self.seconds)
+        return {
+            "text": self.text, "prompt_tokens": self.prompt_tokens,
+            "generated_tokens": self.generated_tokens, "seed": self.seed,
+            "cycles_per_token": rounded(self.cycles_per_token, 1),
+            "roofline": rounded(self.roofline, 4), "clock_hz": self.config.clock_hz,
+            "clock_source": self.clock_source, "tokens_per_second": rounded(speed, 2),
+            "wall_tokens_per_second": rounded(
+                self.generated_tokens / self.seconds if self.seconds else None, 2),
+            "weights_per_second": rounded(
+                None if speed is None else speed * self.model.ternary_weights, 0),
+            "watts": None if watts is None else watts.as_dict(),
+            "joules_per_token": None if watts is None else {
+                name: round(value / speed, 5) for name, value in watts.as_dict().items()},
+            "host_wait_cycles": (self.counters[Counter.CAUSE_HOST] if speed else None),
+            "saturations": self.counters[Counter.SATURATIONS],
+            "simulated_cycles_per_second": simulated,
+        }
+
+    def lines(self):
+        """Yield the report as lines of text."""
+        yield (f"{self.prompt_tokens} prompt tokens, {self.generated_tokens} generated, "
+               f"seed {self.seed}")
+        if self.cycles_per_token is None:
+            yield "golden model: no gateware ran, so there is no speed to report"
+            return
+        figures = self.as_dict()
+        watts, joules = figures["watts"], figures["joules_per_token"]
+        yield (f"{figures['cycles_per_token']:,.0f} cycles a token, {self.roofline:.1%} of the "
+               f"memory's roofline")
+        yield (f"{figures['tokens_per_second']:.0f} tokens/s and "
+               f"{figures['weights_per_second'] / 1e9:.2f} G weights/s at "
+               f"{self.config.clock_hz / 1e6:g} MHz ({self.clock_source} clock)")
+        yield (f"estimated {watts['typical']:.2f} W ({watts['low']:.2f} to {watts['high']:.2f}), "
+               f"{1000 * joules['typical']:.2f} mJ a token")
+        if figures["simulated_cycles_per_second"]:
+            yield (f"simulated {figures['simulated_cycles_per_second'] / 1e6:.2f} M cycles/s, "
+                   f"{figures['wall_tokens_per_second']:.1f} tokens/s here")
+        else:
+            yield f"{figures['wall_tokens_per_second']:.1f} tokens/s by the wall clock"
+
+    def causes(self):
+        """Yield a line for each cause of cycles, with its share."""
+        total = self.counters[Counter.CYCLES] - self.counters[Counter.CAUSE_HOST]
+        for counter in Counter:
+            if counter.name.startswith("CAUSE_") and counter != Counter.CAUSE_HOST and total:
+                name = counter.name.removeprefix("CAUSE_").lower()
+                yield f"  {name:8}{self.counters[counter] / total:8.2%}"

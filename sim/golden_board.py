@@ -1,0 +1,165 @@
+"""The golden machine behind the link: the same frames and registers as a board, no gateware."""
+
+from collections import deque
+
+from trine.firmware.compiler import Tape
+from trine.firmware.protocol import GATEWARE_VERSION, Command
+from trine.firmware.registers import (
+    CANDIDATES,
+    CONFIG_FIELDS,
+    MAGIC,
+    REGISTERS,
+    RING_ENTRIES,
+    Counter,
+    RunFlags,
+    SampleMode,
+    State,
+    address,
+)
+
+from .golden.machine import Machine
+from .link_model import BoardModel
+
+__all__ = ["GoldenBoard"]
+
+
+class GoldenBoard(BoardModel):
+    """A board of ``config`` whose machine is :class:`trine.sim.golden.machine.Machine`.
+
+    A run advances by one play each time the host asks for STATUS, so that no answer takes long.
+    Cycle counters read zero: the golden model knows no time.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.machine = Machine(config)
+        self.state = State.IDLE
+        self.queues = [deque() for _ in range(config.slots)]
+        self.rings = [[(0, 0)] * RING_ENTRIES for _ in range(config.slots)]
+        self.counts = [0] * config.slots
+        self.sampled = [None] * config.slots
+        self.plays = self.tokens = 0
+        self._locate = {}
+        for register in REGISTERS.values():
+            for offset in range(min(register.words, 1 << 16)):
+                self._locate[register.address + offset] = (register.name, offset)
+        fixed = {"MAGIC": MAGIC, "VERSION": GATEWARE_VERSION, "CONFIG_DIGEST": config.digest()}
+        fixed |= {f"CONFIG_{name.upper()}": getattr(config, name) for name in CONFIG_FIELDS}
+        super().__init__(registers={address(name): value for name, value in fixed.items()},
+                         memory=self.machine.memory, burst_bytes=config.burst_bytes)
+
+    def _execute(self, code, payload):
+        reply = super()._execute(code, payload)
+        if code == Command.MEM_WRITE:
+            self.machine.forget_tapes()
+        return reply
+
+    def _value(self, name):
+        return self.registers.get(address(name), 0)
+
+    def read_register(self, address):
+        """Return the word at ``address``; reading STATUS plays on."""
+        name, offset = self._locate.get(address, ("", 0))
+        slots = self.config.slots
+        if name == "STATUS":
+            self._advance()
+            return self.state
+        if name in ("TOKEN_QUEUE", "TOKEN_COUNT", "POSITION", "CRC", "CANDIDATE_COUNT"):
+            if offset >= slots:
+                return 0
+            slot = self.machine.slots[offset]
+            return {"TOKEN_QUEUE": len(self.queues[offset]), "TOKEN_COUNT": self.counts[offset],
+                    "POSITION": slot.position, "CRC": slot.sampler.crc,
+                    "CANDIDATE_COUNT": min(CANDIDATES, len(slot.sampler.logits))}[name]
+        if name in ("RING", "CANDIDATES", "LOGITS"):
+            return self._window(name, offset) & 0xFFFFFFFF
+        if name == "PLAYS":
+            return self.plays
+        if name == Counter.TOKENS.name:
+            return self.tokens if offset == 0 else 0
+        if name == Counter.SATURATIONS.name:
+            return self.machine.saturations if offset == 0 else 0
+        return self.registers.get(address, 0)
+
+    def _window(self, name, offset):
+        dims = REGISTERS[name].dims
+        rest, column = divmod(offset, dims[2]) if len(dims) == 3 else (offset, 0)
+        index, row = divmod(rest, dims[1])
+        if index >= self.config.slots:
+            return 0
+        if name == "RING":
+            return self.rings[index][row][column]
+        sampler = self.machine.slots[index].sampler
+        if name == "LOGITS":
+            return int(sampler.buffer[row]) if row < len(sampler.buffer) else 0
+        best = sampler.candidates()
+        if row >= len(best):
+            return 0
+        logit, token = best[row]
+        return int((token, logit)[column])
+
+    def write_register(self, address, word):
+        """Store a word, or do what the register stands for."""
+        name, offset = self._locate.get(address, ("", 0))
+        if name == "START" and self.state == State.IDLE:
+            self._start()
+        elif name in ("STOP", "RESET"):
+            self.state = State.IDLE
+            if name == "RESET":
+                for queue in self.queues:
+                    queue.clear()
+        elif name == "TOKEN_QUEUE" and offset < self.config.slots:
+            if len(self.queues[offset]) < self.config.token_queue:
+                self.queues[offset].append(word)
+        elif name == "POSITION" and offset < self.config.slots:
+            self.machine.slots[offset].position = word
+        else:
+            super().write_register(address, word)
+
+    def _start(self):
+        for index in range(self.config.slots):
+            if self._value("RUN_RESET") >> index & 1:
+                self.machine.reset(index)
+                self.sampled[index] = None
+        self.plays = 0
+        self.state = State.RUNNING
+
+    def _inputs(self, active):
+        """Return the input tokens by slot, or None where the host must be waited for."""
+        feedback = self._value("RUN_FLAGS") & RunFlags.FEEDBACK
+        ready = [bool(self.queues[i]) or (feedback and self.sampled[i] is not None) for i in active]
+        if not all(ready):
+            return None
+        tokens = [0] * self.config.slots
+        for index in active:
+            queue = self.queues[index]
+            tokens[index] = queue.popleft() if queue else self.sampled[index]
+        return tokens
+
+    def _advance(self):
+        if self.state not in (State.RUNNING, State.WAITING):
+            return
+        active = [i for i in range(self.config.slots) if self._value("RUN_ACTIVE") >> i & 1]
+        tape = Tape(self._value("RUN_BASE"), self._value("RUN_BEATS"), 0)
+        machine = self.machine
+        if self._value("RUN_FLAGS") & RunFlags.TOKENS:
+            tokens = self._inputs(active)
+            if tokens is None:
+                self.state = State.WAITING
+                return
+            self.state = State.RUNNING
+            gumbel = self._value("SAMPLE_MODE") == SampleMode.GUMBEL
+            machine.beta = self._value("BETA") if gumbel else None
+            for index in active:
+                machine.slots[index].seed = self.registers.get(address("SEED", index), 0)
+            for index, token in zip(active, machine.play(tape, tokens, active)):
+                crc = machine.slots[index].sampler.crc
+                self.rings[index][self.counts[index] % RING_ENTRIES] = token, crc
+                self.counts[index] += 1
+                self.sampled[index] = token
+            self.tokens += 1
+        else:
+            machine.play(tape, None, active)
+        self.plays += 1
+        if self.plays == self._value("RUN_COUNT"):
+            self.state = State.IDLE
