@@ -1,0 +1,109 @@
+"""The scalar operand of a vector instruction, one for each slot."""
+
+from amaranth import *
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from trine.firmware.isa import N_SCALARS
+
+from .lowest import lowest
+
+__all__ = ["FACTOR", "ScalarOperands"]
+
+#: A scalar as the multiplier and the rounding shift take it.
+FACTOR = data.StructLayout({"mantissa": 31, "shift": 6, "left": 1})
+
+
+class ScalarOperands(wiring.Component):
+    """Fetches one scalar register of every active slot, and keeps them for the elements.
+
+    A register is taken when no instruction that writes it is under way any more; a slot takes
+    three clocks then. Sums come slot by slot within each tile, so all slots are kept.
+
+    Parameters
+    ----------
+    slots : :class:`int`
+        Number of slots.
+
+    Members
+    -------
+    start : :py:`In(1)`
+        Strobe: fetch register ``reg`` of the slots in ``active``, and forget the previous ones.
+    active : :py:`In(slots)`
+        Slots that take part, with ``start``.
+    reg : :py:`In(6)`
+        Scalar register. Constant from the clock after ``start`` on, until all are loaded.
+    scalar_slot, scalar_reg : :py:`Out(range(slots))`, :py:`Out(6)`
+        Register that is read.
+    scalar_m, scalar_e, scalar_pending : :py:`In(31)`, :py:`In(signed(10))`, :py:`In(1)`
+        Its mantissa and exponent, and whether it is about to change, two clocks later.
+    loaded : :py:`Out(slots)`
+        Slots whose scalar is there.
+    slot : :py:`In(range(slots))`
+        Slot of an element.
+    factor : :py:`Out(FACTOR)`
+        That slot's scalar, one clock later: x * scalar is x * mantissa, shifted right and rounded
+        by ``shift``, or where ``left`` limited. A shift of 64 or more has become a mantissa of 0.
+    """
+
+    #: Clocks from `start` to `loaded`, for each active slot, where nothing is pending.
+    latency = 3
+
+    def __init__(self, *, slots):
+        self.slots = slots
+
+        super().__init__({
+            "start": In(1),
+            "active": In(slots),
+            "reg": In(range(N_SCALARS)),
+            "scalar_slot": Out(range(slots)),
+            "scalar_reg": Out(range(N_SCALARS)),
+            "scalar_m": In(31),
+            "scalar_e": In(signed(10)),
+            "scalar_pending": In(1),
+            "loaded": Out(slots),
+            "slot": In(range(slots)),
+            "factor": Out(FACTOR),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.factors = factors = Memory(
+            shape=Shape.cast(FACTOR), depth=self.slots, init=[])
+        write, read = factors.write_port(), factors.read_port(domain="comb")
+
+        # What is read now belongs to the address of two clocks ago: that address has to be as old.
+        todo = Signal(self.slots)
+        age = Signal(range(3))
+        taken = Signal()
+        slot, bit = lowest(todo)
+        m.d.comb += [
+            self.scalar_slot.eq(slot),
+            self.scalar_reg.eq(self.reg),
+            taken.eq(todo.any() & (age == 2) & ~self.scalar_pending),
+        ]
+        with m.If(todo.any() & (age != 2)):
+            m.d.sync += age.eq(age + 1)
+        with m.If(taken):
+            m.d.sync += [age.eq(0), todo.eq(todo & ~bit), self.loaded.eq(self.loaded | bit)]
+        with m.If(self.start):
+            m.d.sync += [age.eq(0), todo.eq(self.active), self.loaded.eq(0)]
+
+        shift = Signal(signed(11))
+        entry = Signal(FACTOR)
+        m.d.comb += [
+            shift.eq(-self.scalar_e),
+            entry.mantissa.eq(Mux(shift >= 64, 0, self.scalar_m)),
+            entry.shift.eq(shift),
+            entry.left.eq(shift < 0),
+            write.addr.eq(slot),
+            write.data.eq(entry),
+            write.en.eq(taken),
+        ]
+
+        m.d.comb += read.addr.eq(self.slot)
+        m.d.sync += self.factor.eq(read.data)
+
+        return m

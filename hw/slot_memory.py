@@ -1,0 +1,89 @@
+"""Memory of the vector engine: vectors, constants or recurrent state."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["SlotMemory"]
+
+
+class SlotMemory(wiring.Component):
+    """Block RAM with ``words`` elements for each slot, one write port and one or more read ports.
+
+    Element ``addr`` of a slot lies in row ``slot * words + addr``. Each read port has its own copy
+    of the rows: ``reads * slots * words`` elements of block RAM. A row that is written and read in
+    the same clock reads as before.
+
+    Parameters
+    ----------
+    shape : shape-like
+        Shape of an element.
+    words : :class:`int`
+        Elements of a slot, a power of two.
+    slots : :class:`int`
+        Number of slots.
+    reads : :class:`int`
+        Number of read ports.
+
+    Members
+    -------
+    read : array of :py:`In({slot, addr, en, data})`
+        Read ports: ``data`` follows ``latency`` clocks after an address with ``en``, and stays
+        until the next one's.
+    write : :py:`In({slot, addr, data, en})`
+        Write port.
+
+    Raises
+    ------
+    ValueError
+        If the number of elements is not a power of two.
+    """
+
+    #: Clocks from address to data: the block RAM and a register behind it.
+    latency = 2
+
+    def __init__(self, *, shape, words, slots=1, reads=1):
+        if words < 1 or words & (words - 1):
+            raise ValueError(f"Word count must be a power of two, not {words!r}")
+        self.shape = shape
+        self.words = words
+        self.slots = slots
+        self.reads = reads
+
+        super().__init__({
+            "read": In(wiring.Signature({
+                "slot": Out(range(slots)),
+                "addr": Out(range(words)),
+                "en": Out(1),
+                "data": In(shape),
+            })).array(reads),
+            "write": In(wiring.Signature({
+                "slot": Out(range(slots)),
+                "addr": Out(range(words)),
+                "data": Out(shape),
+                "en": Out(1),
+            })),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        for n, port in enumerate(self.read):
+            rows = Memory(shape=self.shape, depth=self.slots * self.words, init=[],
+                          attrs={"ram_style": "block"})
+            m.submodules[f"rows_{n}"] = rows
+            write, read = rows.write_port(), rows.read_port()
+            fetched = Signal()
+            m.d.comb += [
+                write.addr.eq(Cat(self.write.addr, self.write.slot)),
+                write.data.eq(self.write.data),
+                write.en.eq(self.write.en),
+                read.addr.eq(Cat(port.addr, port.slot)),
+                read.en.eq(port.en),
+            ]
+            m.d.sync += fetched.eq(port.en)
+            with m.If(fetched):
+                m.d.sync += port.data.eq(read.data)
+
+        return m

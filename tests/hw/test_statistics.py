@@ -1,0 +1,82 @@
+"""Statistics against Python's integers and the golden scalar."""
+
+import numpy as np
+import pytest
+
+from bench import latency, simulate, transfers
+from conversion import convert
+from trine.hw.statistics import Statistics
+from trine.sim.golden import scalar, vector
+
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+
+
+def check(slots, squares, elements, **options):
+    """Feed (slot, value) pairs as one command and compare each slot's statistic."""
+    inputs = [{"slot": slot, "value": value, "last": n == len(elements) - 1}
+              for n, (slot, value) in enumerate(elements)]
+    used = sorted({slot for slot, _ in elements})
+    moved = transfers(Statistics(slots=slots), {"i": inputs}, {"o": len(used)},
+                      pins={"squares": squares}, **options)
+    outputs = [payload for _, payload in moved["o"]]
+    assert [output["slot"] for output in outputs] == used
+    for output in outputs:
+        values = [value for slot, value in elements if slot == output["slot"]]
+        assert output["value"] == (sum(v * v for v in values) if squares else max(map(abs, values)))
+        assert scalar.from_integer(output["value"]) == vector.statistic(squares, np.array(values))
+
+
+@pytest.mark.parametrize("slots", [1, 3, 16])
+@pytest.mark.parametrize("squares", [0, 1])
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_random_elements(slots, squares, stall):
+    rng = np.random.default_rng(slots)
+    values = rng.integers(INT32_MIN, INT32_MAX, 300, endpoint=True) >> rng.integers(0, 31, 300)
+    check(slots, squares, list(zip(rng.integers(0, slots, 300).tolist(), values.tolist())),
+          stall=stall)
+
+
+@pytest.mark.parametrize("squares", [0, 1])
+@pytest.mark.parametrize("value", [INT32_MIN, INT32_MIN + 1, INT32_MAX, -1, 0, 1])
+def test_extremes(squares, value):
+    check(1, squares, [(0, value)] * 40, stall=0.0)
+    check(3, squares, [(n % 3, value) for n in range(40)], stall=0.0)
+
+
+def test_slots_without_elements_have_no_statistic():
+    check(3, 1, [(2, 5), (2, -7), (0, 3)], stall=0.0)
+    check(3, 0, [(1, 0)], stall=0.0)
+
+
+def test_starts_from_zero_after_the_last_element():
+    dut = Statistics(slots=2)
+    outputs = []
+
+    async def testbench(ctx):
+        ctx.set(dut.o.ready, 1)
+        for squares in (1, 0, 1, 0):
+            ctx.set(dut.squares, squares)
+            for slot, value, last in ((0, 3, 0), (1, -6, 0), (1, 5, 1)):
+                ctx.set(dut.i.payload, {"slot": slot, "value": value, "last": last})
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+            for done in (0, 1):
+                value, was_done = await (
+                    ctx.tick().sample(dut.o.p.value, dut.done).until(dut.o.valid))
+                assert was_done == done
+                outputs.append(value)
+        assert outputs == 2 * [9, 61, 3, 6]
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("squares", [0, 1])
+def test_latency(squares):
+    assert latency(Statistics(slots=2), {"slot": 1, "value": 3, "last": 1},
+                   pins={"squares": squares}) == Statistics.latency
+
+
+def test_converts():
+    convert(Statistics(slots=1))
+    convert(Statistics(slots=16))
