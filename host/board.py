@@ -180,7 +180,7 @@ class Board:
             raise BoardError("The board holds no model yet; upload one")
         return self.image
 
-    def start(self, tape, *, count, active=1, reset=0, flags=RunFlags(0)):
+    def start(self, tape, *, count, active=1, reset=0, flags=0):
         """Start a run of the tape called ``tape`` and return."""
         placed = self._image().tapes[tape]
         self.connection.write(address("RUN_BASE"),
@@ -217,8 +217,8 @@ class Board:
             return
         beta = round(256 / temperature)
         if not 1 <= beta <= 0xFFFF:
-            raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to 256; "
-                             f"take 0 for the likeliest token")
+            raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to "
+                             f"256; take 0 for the likeliest token")
         self.connection.write(address("SAMPLE_MODE"), [SampleMode.GUMBEL, beta])
         self.write("SEED", slot, seed & 0xFFFFFFFF)
 
