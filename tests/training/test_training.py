@@ -289,11 +289,11 @@ def test_orthogonalize_evens_out_singular_values(shape):
 # Data.
 
 def test_streams_go_on_from_window_to_window():
-    books = [[5, 6, 1, 1, 7, 8] * 400, [9, 1, 1, 4] * 300]
+    books = [[5, 6, 1, 1, 7, 8] * 2000, [9, 1, 1, 4] * 1500]
     options = {"begin": 0, "newline": 1, "batch": 3, "window": 50, "seed": 1}
     streams = Streams(books, **options)
 
-    windows = [streams.next() for _ in range(40)]
+    windows = [streams.next() for _ in range(150)]
 
     for (inputs, targets), (later, _) in itertools.pairwise(windows[:10]):
         assert inputs.shape == targets.shape == (50, 3)
