@@ -9,7 +9,8 @@ from amaranth import ClockDomain, Module
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
-__all__ = ["latency", "plain", "run", "simulate", "stream_get", "stream_put", "transfers"]
+__all__ = ["bus_read", "bus_write", "latency", "plain", "run", "simulate", "stream_get",
+           "stream_put", "transfers"]
 
 
 #: Folder for waveforms, one file a simulation; set by pytest's ``--vcd`` (``conftest.py``).
@@ -69,6 +70,17 @@ async def stream_get(ctx, stream):
     payload, = await ctx.tick().sample(stream.payload).until(stream.valid)
     ctx.set(stream.ready, 0)
     return plain(payload)
+
+
+async def bus_write(ctx, bus, addr, data):
+    """Write one register."""
+    await stream_put(ctx, bus.request, {"addr": addr, "write": 1, "data": data})
+
+
+async def bus_read(ctx, bus, addr):
+    """Read one register."""
+    await stream_put(ctx, bus.request, {"addr": addr, "write": 0})
+    return await stream_get(ctx, bus.reply)
 
 
 def transfers(dut, inputs, counts, *, pins=None, seed=0, stall=0.5, settle=16, patience=2000,

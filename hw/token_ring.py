@@ -1,0 +1,96 @@
+"""Token ring: the tokens sampled last, for the host to read."""
+
+from amaranth import *
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, connect, flipped
+from amaranth.utils import exact_log2
+
+from trine.firmware.registers import RING_ENTRIES, TOKEN_BITS
+
+from .link.bus import RegisterBus
+from .register_file import RegisterFile
+
+__all__ = ["RingEntry", "TokenRing"]
+
+
+class RingEntry(data.Struct):
+    """What the ring keeps of a play: the sampled token, and the CRC over all logits so far."""
+
+    token: TOKEN_BITS
+    crc: 32
+
+
+class TokenRing(wiring.Component):
+    """A ring of 1024 entries for each slot, and how many were ever written to it.
+
+    Parameters
+    ----------
+    slots : :class:`int`
+        Number of slots.
+
+    Members
+    -------
+    ring : :py:`In(RegisterBus)`
+        Page ``ring``.
+    counts : :py:`In(RegisterBus)`
+        Page ``counts``.
+    slot : :py:`In(range(slots))`
+        Whose ring is written.
+    entry : :py:`In(RingEntry)`
+        What is written.
+    en : :py:`In(1)`
+        Writes the entry behind the last one. Once it shows in the count, it can be read.
+
+    Memory: slots * 1024 rows of 50 bits, three block RAMs for each slot.
+
+    Raises
+    ------
+    ValueError
+        If there is no slot.
+    """
+
+    def __init__(self, *, slots):
+        if slots < 1:
+            raise ValueError(f"Slot count must be positive, not {slots!r}")
+        self.slots = slots
+        super().__init__({
+            "ring": In(RegisterBus),
+            "counts": In(RegisterBus),
+            "slot": In(range(slots)),
+            "entry": In(RingEntry),
+            "en": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.storage = storage = Memory(
+            shape=RingEntry, depth=self.slots * RING_ENTRIES, init=[])
+        write = storage.write_port()
+        read = storage.read_port()
+
+        counts = Array(Signal(32, name=f"count_{n}") for n in range(self.slots))
+        m.d.comb += [
+            write.addr.eq(Cat(counts[self.slot][:exact_log2(RING_ENTRIES)], self.slot)),
+            write.data.eq(self.entry),
+            write.en.eq(self.en),
+        ]
+        with m.If(self.en):
+            m.d.sync += counts[self.slot].eq(counts[self.slot] + 1)
+
+        m.submodules.counts_file = counts_file = RegisterFile()
+        connect(m, flipped(self.counts), counts_file.bus)
+        with m.If(counts_file.addr < self.slots):
+            m.d.comb += counts_file.word.eq(counts[counts_file.addr])
+
+        m.submodules.ring_file = ring_file = RegisterFile(delay=2)
+        connect(m, flipped(self.ring), ring_file.bus)
+        # Two words an entry: the token, then the CRC.
+        entry = Signal(RingEntry)
+        m.d.sync += entry.eq(read.data)
+        m.d.comb += read.addr.eq(ring_file.addr >> 1)
+        with m.If(ring_file.addr < 2 * self.slots * RING_ENTRIES):
+            m.d.comb += ring_file.word.eq(Mux(ring_file.addr[0], entry.crc, entry.token))
+
+        return m
