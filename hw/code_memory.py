@@ -1,0 +1,91 @@
+"""The code memory: int8 activations, read by the array one column at a time."""
+
+from amaranth import *
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .vector_command import code_write_layout
+
+__all__ = ["CodeMemory", "CodeRead"]
+
+
+class CodeRead(wiring.Signature):
+    """The read port of the code memory, seen from the array.
+
+    Parameters
+    ----------
+    config : :class:`Config`
+        Sizes.
+
+    Members
+    -------
+    addr : :py:`Out(range(code_words))`
+        Column.
+    en : :py:`Out(1)`
+        Read it.
+    data : :py:`In(data.ArrayLayout(signed(8), slots))`
+        The column's code in each slot, two clocks after ``addr`` and ``en``, and until two clocks
+        after the next ``en``.
+    """
+
+    #: Clocks from ``addr`` to ``data``.
+    latency = 2
+
+    def __init__(self, config):
+        super().__init__({
+            "addr": Out(range(config.code_words)),
+            "en": Out(1),
+            "data": In(data.ArrayLayout(signed(8), config.slots)),
+        })
+
+
+class CodeMemory(wiring.Component):
+    """``code_words`` codes for each slot: one block RAM a slot for 2,048 of them.
+
+    Read and write share the address, so a read during a write is not carried out. No instruction
+    does both.
+
+    Parameters
+    ----------
+    config : :class:`Config`
+        Sizes.
+
+    Members
+    -------
+    write : :py:`In(stream.Signature(code_write_layout(config), always_ready=True))`
+        Codes to store.
+    read : :py:`In(CodeRead(config))`
+        Port of the array.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+
+        super().__init__({
+            "write": In(stream.Signature(code_write_layout(config), always_ready=True)),
+            "read": In(CodeRead(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        # One port that either reads or writes: Yosys gives two ports that might collide 35 LUT4
+        # and 44 registers each, to define what a collision reads.
+        addr = Signal.like(self.read.addr)
+        m.d.comb += addr.eq(Mux(self.write.valid, self.write.p.addr, self.read.addr))
+
+        for slot in range(self.config.slots):
+            codes = memory.Memory(shape=signed(8), depth=self.config.code_words, init=[])
+            m.submodules[f"codes_{slot}"] = codes
+            write, read = codes.write_port(), codes.read_port()
+            m.d.comb += [
+                write.addr.eq(addr),
+                write.data.eq(self.write.p.code),
+                write.en.eq(self.write.valid & (self.write.p.slot == slot)),
+                read.addr.eq(addr),
+                read.en.eq(self.read.en & ~self.write.valid),
+            ]
+            # Block RAM is slow to put its data out: nothing else fits into that clock.
+            m.d.sync += self.read.data[slot].eq(read.data)
+
+        return m

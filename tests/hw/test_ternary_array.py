@@ -1,0 +1,179 @@
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+from amaranth.back import rtlil
+
+from bench import transfers
+from trine.firmware.config import PRESETS
+from trine.firmware.packing import pack_matrix
+from trine.hw.ternary_array import TernaryArray
+from trine.sim.golden.drain import drain
+from trine.sim.golden.ternary_array import ternary_array
+
+
+def config_of(lanes, slots):
+    return PRESETS["tiny"].replace(lanes=lanes, slots=slots)
+
+
+class Tape:
+    """The gearbox in front of the array: it has ``starve`` of the clocks too few bytes to offer."""
+
+    def __init__(self, dut, data, *, starve=0.0, seed=0):
+        self.dut = dut
+        self.data = data
+        self.starve = starve
+        self.rng = Random(seed)
+        self.taken = 0
+        self.now = 0
+        self.strobes = []  # of each clock: step, starved, blocked, busy
+
+    async def testbench(self, ctx):
+        dut, available = self.dut, 0
+        while True:
+            if self.rng.random() >= self.starve:
+                # Bytes arrive; those that are there stay.
+                most = min(3 * dut.config.word_bytes, len(self.data) - self.taken)
+                available = self.rng.randint(available, most) if self.starve else most
+            # Behind what is available, rubbish.
+            coming = self.data[self.taken:self.taken + available].ljust(dut.config.step_bytes,
+                                                                        b"\xa5")
+            ctx.set(dut.available, available)
+            ctx.set(dut.data, int.from_bytes(coming[:dut.config.step_bytes], "little"))
+            _, _, take, *strobes = await ctx.tick().sample(
+                dut.take, dut.step, dut.starved, dut.blocked, dut.busy)
+            assert take <= available
+            assert sum(strobes[:3]) <= 1 and bool(take) == strobes[0]
+            self.strobes.append(tuple(strobes))
+            self.taken += take
+            available -= take
+
+
+def code_memory(dut, codes):
+    """Model of the code memory: two clocks, and holds its data."""
+    async def testbench(ctx):
+        first = second = [0] * dut.config.slots
+        while True:
+            ctx.set(dut.codes.data, second)
+            _, _, addr, en = await ctx.tick().sample(dut.codes.addr, dut.codes.en)
+            second = first
+            if en:
+                first = codes[:, addr].tolist()
+    return testbench
+
+
+def multiply(config, codes, matrices, *, active=None, stall=0.0, starve=0.0, seed=0,
+             settle=16):
+    """Multiply (code address, trits) by codes; compare with golden and return what moved when."""
+    slots, lanes = config.slots, config.lanes
+    active = [True] * slots if active is None else active
+    commands, payloads, expected = [], [], []
+    for at, trits in matrices:
+        rows, cols = trits.shape
+        commands.append({"code": at, "rows": rows, "cols": cols})
+        payloads.append(pack_matrix(trits, lanes))
+        sums = ternary_array(codes[:, at:at + cols], payloads[-1], rows, lanes)
+        stream = list(zip(*(part.tolist() for part in drain(sums, lanes, active))))
+        expected += [{"slot": slot, "row": row, "sum": value, "last": n == len(stream) - 1}
+                     for n, (slot, row, value) in enumerate(stream)]
+
+    dut = TernaryArray(config=config)
+    tape = Tape(dut, b"".join(payloads), starve=starve, seed=seed)
+    moved = transfers(dut, {"command": commands}, {"sums": len(expected)}, seed=seed,
+                      pins={"active": sum(1 << n for n in range(slots) if active[n])},
+                      stall={"sums": stall, "command": 0.0}, settle=settle,
+                      background=[tape.testbench, code_memory(dut, codes)])
+    assert [payload for _, payload in moved["sums"]] == expected
+    assert tape.taken == len(tape.data)
+    assert not tape.strobes[-1][3]
+    return ([cycle for cycle, _ in moved["command"]], [cycle for cycle, _ in moved["sums"]],
+            tape.strobes)
+
+
+def random_codes(rng, config):
+    return rng.integers(-127, 128, (config.slots, config.code_words), dtype=np.int8)
+
+
+@pytest.mark.parametrize("stall, starve", [(0.0, 0.0), (0.5, 0.5), (0.8, 0.0), (0.0, 0.8)])
+@pytest.mark.parametrize("lanes, active", [
+    (5, [True]),
+    (10, [True]),
+    (20, [True]),
+    (5, [True, True, True]),
+    (10, [True, False, True]),
+])
+def test_equals_golden(lanes, active, stall, starve):
+    config = config_of(lanes, len(active))
+    rng = np.random.default_rng(lanes)
+    shapes = [(1, 1), (lanes, 2), (lanes - 1, 17), (2 * lanes + 3, 1), (lanes + 3, 17),
+              (lanes + 1, 2), (5, 3), (2 * lanes, 1)]
+    matrices = [(int(rng.integers(0, config.code_words - cols)),
+                 rng.integers(-1, 2, (rows, cols), dtype=np.int8)) for rows, cols in shapes]
+    multiply(config, random_codes(rng, config), matrices, active=active, stall=stall,
+             starve=starve, seed=lanes)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_extremes(slots):
+    # The longest row and the largest codes, all of one sign and alternating.
+    config = config_of(5, slots).replace(max_cols=64)
+    codes = np.full((slots, config.code_words), 127, np.int8)
+    codes[:, 1::2] = -127
+    codes[-1] = 127
+    cols = config.max_cols
+    trits = np.zeros((6, cols), np.int8)
+    trits[0], trits[1], trits[3, ::2], trits[4, 1::2], trits[5, -1] = 1, -1, 1, -1, 1
+    multiply(config, codes, [(0, trits), (1, trits)])
+
+
+def test_no_active_slot():
+    # The bytes are consumed all the same.
+    config = config_of(5, 2)
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (12, 3), dtype=np.int8)
+    multiply(config, random_codes(rng, config), [(0, trits)], active=[False, False],
+             settle=40)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_cycles(slots):
+    # One clock a step, one for each change of tiles; the drain works beside it.
+    config, rows, cols = config_of(5, slots), 13, 40
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (rows, cols), dtype=np.int8)
+    (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)])
+    expected = []
+    for tile, n_rows in enumerate((5, 5, 3)):
+        first = start + TernaryArray.latency + cols + tile * (cols + 1)
+        expected += range(first, first + slots * n_rows)
+    assert sums == expected
+    assert [sum(strobe) for strobe in zip(*strobes)][:3] == [3 * cols, 0, 0]
+    # Busy from the clock behind the command to the one in which the last sum is taken.
+    assert sum(strobe[3] for strobe in strobes) == sums[-1] - start
+
+
+def test_cycles_where_the_drain_holds_up_the_array():
+    config, rows, cols = config_of(5, 3), 20, 2
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (rows, cols), dtype=np.int8)
+    (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)])
+    firsts = sums[::15]
+    assert firsts[0] == start + TernaryArray.latency + cols
+    assert {after - before for before, after in pairwise(firsts)} == \
+        {15 + TernaryArray.drain_gap}
+    assert sum(strobe[2] for strobe in strobes) == 3 * (15 + TernaryArray.drain_gap - cols - 1)
+
+
+def test_counts_starved_clocks():
+    config = config_of(10, 1)
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (20, 30), dtype=np.int8)
+    (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)], starve=0.7)
+    steps, starved, blocked, _ = (sum(strobe) for strobe in zip(*strobes))
+    assert (steps, blocked) == (2 * 30, 0) and starved > 30
+    assert sums[-1] - start == TernaryArray.latency + 2 * 30 + 1 + starved + 9
+
+
+def test_converts():
+    assert "sums__payload" in rtlil.convert(TernaryArray(config=PRESETS["ulx3s"]))
