@@ -169,7 +169,7 @@ def test_counts_starved_clocks():
     config = config_of(10, 1)
     rng = np.random.default_rng(1)
     trits = rng.integers(-1, 2, (20, 30), dtype=np.int8)
-    (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)], starve=0.7)
+    (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)], starve=0.95)
     steps, starved, blocked, _ = (sum(strobe) for strobe in zip(*strobes))
     assert (steps, blocked) == (2 * 30, 0) and starved > 30
     assert sums[-1] - start == TernaryArray.latency + 2 * 30 + 1 + starved + 9
