@@ -15,7 +15,6 @@ from trine.firmware.registers import (
     RING_ENTRIES,
     Counter,
     Error,
-    RunFlags,
     SampleMode,
     State,
     address,

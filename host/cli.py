@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 
 from trine.host.commands import generate, inspect, selftest, train
+from trine.sim.verilator import BuildError
 
 __all__ = ["main"]
 
@@ -42,7 +43,7 @@ def main(argv=None):
         # Whoever read the output has gone: `trine generate | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, BuildError) as error:
         print(f"trine: {error}", file=sys.stderr)
         return 2
 

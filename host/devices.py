@@ -9,13 +9,12 @@ from .links import LoopbackTransport, SerialTransport
 __all__ = ["open_board"]
 
 
-def open_board(device="sim", *, preset_name="ulx3s", clock_hz=None, vcd=None, progress=None):
+def open_board(device="sim", *, preset_name="ulx3s", clock_hz=None, vcd=None):
     """Open a device and return the :class:`Board`.
 
     device : "sim" (the simulated board, real gateware), "golden" (the golden model) or the name of
     a serial port; preset_name : configuration of a simulated or golden board, a board on a port
-    tells its own; clock_hz : its assumed clock; vcd : file for the simulation's waveforms;
-    progress : called with one line of text while a simulation is built
+    tells its own; clock_hz : its assumed clock; vcd : file for the simulation's waveforms
     """
     if device not in ("sim", "golden"):
         return Board(SerialTransport(device), clock_source="board")
@@ -25,5 +24,9 @@ def open_board(device="sim", *, preset_name="ulx3s", clock_hz=None, vcd=None, pr
     if device == "golden":
         return Board(LoopbackTransport(GoldenBoard(config).receive, name="golden"), "assumed")
     # Building the simulated board needs the gateware's tools; the other devices do not.
+    from trine.sim.verilator import progress_bar
+
     from .simulated import SimulatedTransport
-    return Board(SimulatedTransport(config, vcd=vcd, progress=progress), "assumed")
+    with progress_bar("the simulated board") as progress:
+        transport = SimulatedTransport(config, vcd=vcd, progress=progress)
+    return Board(transport, "assumed")

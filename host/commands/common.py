@@ -59,20 +59,15 @@ def load_model(args):
     return Model.load(args.model or shipped_model())
 
 
-def _say(text):
-    tqdm.write(text, file=sys.stderr)
-
-
 @contextmanager
 def loaded_board(args, model):
     """Open the device that the options name with ``model`` uploaded."""
     clock = None if args.clock is None else round(args.clock * 1e6)
-    board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
-                       progress=_say)
+    board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd)
     with board:
         hint = getattr(board.transport, "latency_hint", None)
         if hint:
-            _say(hint)
+            print(hint, file=sys.stderr)
         image = model.image(board.config)
         with tqdm(total=len(image.data), unit="B", unit_scale=True, desc="uploading model",
                   leave=False, delay=1, file=sys.stderr) as bar:

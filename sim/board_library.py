@@ -1,0 +1,41 @@
+"""The simulated board of a configuration, built once and kept."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from trine.hw.boards.simulated import SimulatedBoard as Gateware
+
+from .cache import digest, digest_files, stored
+from .simulated import HARNESS
+from .verilator import build, to_verilog
+
+__all__ = ["board_library", "board_sources"]
+
+_SIM = Path(__file__).parent
+_ROOT = _SIM.parent
+
+
+def board_sources(config):
+    """Return the Verilog of the simulated board, text by file name."""
+    return {"simulated_board.v": to_verilog(Gateware(config=config), name="simulated_board"),
+            "sdram_chip.v": (_SIM / "sdram_chip.v").read_text()}
+
+
+def board_library(config, *, trace=False, progress=None):
+    """Return the path of the shared library; see :func:`trine.sim.verilator.build`.
+
+    Converting the gateware to Verilog takes seconds, so the library is found by a digest of the
+    Python it is generated from.
+    """
+    fields = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    key = digest(fields, str(trace), digest_files(_ROOT / "hw", _ROOT / "firmware", _SIM))
+
+    def make(folder):
+        if progress:
+            progress("converting the gateware to Verilog", 0, 100)
+        library = build(board_sources(config), [HARNESS], top="simulated_board", trace=trace,
+                        progress=progress)
+        (folder / "library").write_text(str(library))
+
+    return Path((stored("board", key, make) / "library").read_text())

@@ -1,0 +1,132 @@
+"""The Board over the golden model's link: upload, runs, and what it says when things are wrong."""
+
+import numpy as np
+import pytest
+from checkpoints import tiny_model
+
+from trine.firmware.config import preset
+from trine.firmware.registers import address
+from trine.host.board import Board, BoardError
+from trine.host.commands.selftest import compare
+from trine.host.generate import Generation
+from trine.host.links import LoopbackTransport
+from trine.host.sampling import Sampling
+from trine.sim.golden_board import GoldenBoard
+
+
+@pytest.fixture
+def device():
+    return GoldenBoard(preset("tiny"))
+
+
+@pytest.fixture
+def board(device):
+    with Board(LoopbackTransport(device.receive, name="golden")) as board:
+        yield board
+
+
+def test_configuration_comes_from_the_board(board):
+    assert board.config.replace(name="tiny") == preset("tiny")
+
+
+def test_upload_reports_every_byte_once(board):
+    image, counts = tiny_model().image(board.config), []
+    board.upload(image, counts.append)
+
+    assert sum(counts) == len(image.data)
+
+
+def test_second_upload_sends_nothing_again(board, device):
+    image = tiny_model().image(board.config)
+    board.upload(image)
+    before = len(device.executed)
+    board.upload(image)
+
+    assert len(device.executed) - before < 20
+
+
+def test_damaged_image_is_noticed(board, device):
+    model = tiny_model()
+    image = model.image(board.config)
+    board.upload(image)
+    device.memory[5000] ^= 4
+
+    with pytest.raises(BoardError, match=r"memory differs from the image .* upload the model"):
+        board.check_image(image)
+
+
+def test_one_flipped_trit_fails_the_selftest(board, device):
+    model = tiny_model()
+    board.upload(model.image(board.config))
+    assert compare(board, model, [0], 4, temperature=0, seed=1)["mismatches"] == 0
+    # A byte of the head's weights, from one code to another.
+    tape = board.image.tapes["token"]
+    at = tape.base * board.config.memory_bytes + tape.size - 20
+    device.memory[at] = 1 if device.memory[at] != 1 else 2
+    device.machine.forget_tapes()
+
+    assert compare(board, model, [0], 4, temperature=0, seed=1)["mismatches"] > 0
+
+
+def test_no_model(board):
+    with pytest.raises(BoardError, match="holds no model yet"):
+        board.run("token")
+
+
+def test_model_too_large_for_the_memory(board):
+    image = tiny_model().image(board.config)
+    big = type(image)(**{**vars(image), "state_bytes": 1 << 18})
+
+    with pytest.raises(BoardError, match="bytes of memory, the board has 131072"):
+        board.upload(big)
+
+
+def test_foreign_device():
+    device = GoldenBoard(preset("tiny"))
+    device.registers[address("MAGIC")] = 0x12345678
+
+    with pytest.raises(BoardError, match="The device on golden is no Trine board"):
+        Board(LoopbackTransport(device.receive, name="golden"))
+
+
+def test_other_gateware():
+    device = GoldenBoard(preset("tiny"))
+    device.registers[address("VERSION")] = 99
+
+    with pytest.raises(BoardError, match=r"gateware version 99, this Trine needs .* program"):
+        Board(LoopbackTransport(device.receive, name="golden"))
+
+
+def test_board_that_contradicts_itself():
+    device = GoldenBoard(preset("tiny"))
+    device.registers[address("CONFIG_DIGEST")] ^= 1
+
+    with pytest.raises(BoardError, match="does not agree with itself"):
+        Board(LoopbackTransport(device.receive, name="golden"))
+
+
+def test_temperature_out_of_the_boards_range(board):
+    with pytest.raises(BoardError, match=r"Temperature 0\.001 is out of the board's range"):
+        board.sample_on_board(0.001, 1)
+
+
+def test_leaving_a_generation_leaves_the_board_idle(board):
+    model = tiny_model()
+    board.upload(model.image(board.config))
+    generation = Generation(board, model, [0, 5], None, Sampling())
+    for n, _ in enumerate(generation):
+        if n == 3:
+            break
+    again = Generation(board, model, [0, 5], 4, Sampling())
+
+    assert list(again) == generation.tokens
+    assert board.status() == 0
+
+
+def test_state_is_the_golden_state(board, device):
+    model = tiny_model()
+    board.upload(model.image(board.config))
+    list(Generation(board, model, [0, 5, 6], 4, Sampling(temperature=0)))
+
+    words = board.image.state_words
+    np.testing.assert_array_equal(board.state(), device.machine.state()[:words])
