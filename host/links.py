@@ -50,6 +50,7 @@ class Transport(abc.ABC):
         """Let ``seconds`` of the device's time pass between two questions about its state."""
         time.sleep(seconds)
 
+    @abc.abstractmethod
     def close(self):
         """Let go of the device; closing twice is no error."""
 
@@ -84,6 +85,10 @@ class LoopbackTransport(Transport):
         """Return the answers so far. There is nothing to wait for, so it never does."""
         received, self._waiting = bytes(self._waiting), bytearray()
         return received
+
+    def close(self):
+        """Forget the answers."""
+        self._waiting.clear()
 
     def pause(self, seconds):
         """Return at once: this device only works while it is asked."""
