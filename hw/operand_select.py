@@ -19,7 +19,7 @@ class OperandSelect(wiring.Component):
     Members
     -------
     command : :py:`In(VectorCommand)`
-        Constant while elements are under way.
+        Constant from the clock before the first element on.
     i : :py:`In(stream)`
         What was read for an element: ``vector_a`` (at `a`, or for RESIDUAL at `dst`),
         ``vector_b`` and ``constant`` (at `b`), ``state`` (at `a`, or for INTERPOLATE at `dst`);

@@ -16,13 +16,22 @@ NO_GOLDEN = {
     "accumulate_unit",  # sim/golden/ternary_array.py: one term of its sum
     "arbiter",      # chooses bursts, moves data
     "block_ram",    # moves data
+    "bypass",       # moves data
     "code_memory",  # moves data
+    "element_issue",   # sim/golden/vector_engine.py is the engine's model
     "fifo",         # moves data
     "gearbox",      # moves data
+    "multiplier",      # Python's product
     "normalizer",      # sim/golden/scalar.py: from_integer
+    "operand_select",  # sim/golden/vector_engine.py is the engine's model
+    "saturating_add",  # sim/golden/vector.py: add, subtract
     "scalar_divider",  # sim/golden/scalar.py: recip, rsqrt
+    "scalar_operands", # moves data
     "scoreboard",      # no arithmetic
     "sdram",        # moves data
+    "sigmoid",         # sim/golden/vector.py: sigmoid
+    "slot_memory",     # moves data
+    "statistics",      # sim/golden/vector.py: statistic
     "tape_reader",  # moves data
 }
 #: Modules in hw/ that are no component and need no test of their own name.

@@ -1,0 +1,186 @@
+"""VectorEngine against its golden model."""
+
+from itertools import pairwise, product
+from random import Random
+
+import numpy as np
+import pytest
+
+from bench import simulate, transfers
+from conversion import convert
+from trine.hw.vector_command import Op, Target
+from trine.hw.vector_engine import VectorEngine
+from vector_commands import INT32_MAX, INT32_MIN, Program, command, small_config
+
+
+def surroundings(dut, steps, counts, pending):
+    """Give every command its slots and scalars, and count the strobes."""
+    rng = Random(len(steps))
+
+    async def testbench(ctx):
+        taken, earlier, held = 0, 0, None
+
+        def mask(flags):
+            return sum(flag << n for n, flag in enumerate(flags))
+
+        def surround(step):
+            ctx.set(dut.active, mask(step.active))
+            ctx.set(dut.fresh, mask(step.fresh))
+
+        surround(steps[0])
+        while True:
+            _, _, valid, ready, slot, reg, element, saturated = await ctx.tick().sample(
+                dut.command.valid, dut.command.ready, dut.scalar_slot, dut.scalar_reg,
+                dut.element, dut.saturated)
+            counts["elements"] += element
+            counts["saturated"] += saturated
+            if taken:
+                step = steps[taken - 1]
+                waits = rng.random() < pending or held != step.command["operand"]
+                m, e = (rng.randrange(1 << 31), -30) if waits else step.scalars[earlier]
+                ctx.set(dut.scalar_pending, waits)
+                ctx.set(dut.scalar_m, m)
+                ctx.set(dut.scalar_e, e)
+            earlier, held = slot, reg
+            taken += valid & ready
+            # From now on, because this is where the next command is taken.
+            if taken < len(steps) and not ctx.get(dut.busy):
+                surround(steps[taken])
+
+    return testbench
+
+
+def check(program, *, pending=0.0, **options):
+    """Run a program and compare everything that leaves the engine; return what moved when."""
+    dut = VectorEngine(config=program.config)
+    expected = program.finish().outputs()
+    counts = {"elements": 0, "saturated": 0}
+    moved = transfers(
+        dut, program.inputs(), {name: len(items) for name, items in expected.items()},
+        background=[surroundings(dut, program.steps, counts, pending)], **options)
+    for name, items in expected.items():
+        assert [payload for _, payload in moved[name]] == items, name
+    for name in counts:
+        assert counts[name] == sum(getattr(step.outcome, name) for step in program.steps), name
+    return moved
+
+
+@pytest.mark.parametrize("op", [op.name for op in Op])
+def test_every_source_and_target(op):
+    program = Program(small_config(1), seed=op)
+    combinations = product(["VECTOR", "STATE", "SUMS", "LOADS"],
+                           ["NONE", "VECTOR", "CONSTANT", "CONSTANT_UNSIGNED"],
+                           ["NONE", "VECTOR", "STATE", "RESIDUAL", "LOGITS", "CODE", "STORES"])
+    legal = 0
+    for a_source, b_source, target in combinations:
+        fields = {"op": op, "a_source": a_source, "b_source": b_source, "target": target}
+        if program.legal(command(**fields)):
+            legal += 1
+            program.random(**fields, **({"shift": 0} if a_source == "LOADS" or target == "STORES"
+                                        else {}))
+    assert legal >= 4
+    check(program, stall=0.0)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("stall, pending", [(0.0, 0.0), (0.5, 0.7)])
+def test_random_programs(slots, stall, pending):
+    program = Program(small_config(slots), seed=slots)
+    for _ in range(40):
+        program.random()
+    check(program, stall=stall, pending=pending)
+
+
+@pytest.mark.parametrize("stalled", ["sums", "loads", "fill", "stores", "logits", "statistic"])
+def test_each_stream_stalls_alone(stalled):
+    program = Program(small_config(2), seed=stalled)
+    for source, target in (("SUMS", "LOGITS"), ("SUMS", "RESIDUAL"), ("LOADS", "STATE"),
+                           ("VECTOR", "CONSTANT"), ("STATE", "STORES"), ("SUMS", "LOGITS")):
+        program.random(a_source=source, target=target, op="SCALE" if source == "SUMS" else
+                       "MULTIPLY", b_source="NONE", shift=0, length=16)
+    check(program, stall={stalled: 0.7})
+
+
+@pytest.mark.parametrize("shift", [0, 1, 62])
+def test_extremes(shift):
+    config = small_config(1).replace(vector_words=128, state_words=64)
+    program = Program(config, seed=shift)
+    extremes = [INT32_MIN, INT32_MIN + 1, -2, -1, 0, 1, 2, INT32_MAX]
+    first, second = np.array(list(product(extremes, extremes))).T
+    program.add(command(a_source="LOADS", target="VECTOR", length=128),
+                streamed=np.concatenate([first, second])[None])
+    for op in ("MULTIPLY", "ADD", "SUBTRACT", "SIGMOID", "SILU"):
+        program.random(op=op, a_source="VECTOR", b_source="VECTOR", a=0, b=64, length=64,
+                       target="NONE", shift=shift, operand=shift, stat=5, statistic="SUM_SQUARES")
+    for h in (INT32_MIN, -1, INT32_MAX):
+        program.add(command(a_source="LOADS", target="STATE", length=64),
+                    streamed=np.full((1, 64), h))
+        program.random(op="INTERPOLATE", a_source="VECTOR", b_source="VECTOR", a=0, b=64,
+                       length=64, dst=0, target="STATE", shift=shift, stat=6)
+    check(program, stall=0.0)
+
+
+def test_exponents():
+    program = Program(small_config(1), seed=0)
+    for exponent, mantissa in product([-512, -65, -64, -63, -62, -31, -1, 0, 1, 511],
+                                      [1 << 30, (1 << 31) - 1]):
+        for op, target in (("SCALE", "NONE"), ("QUANTIZE", "CODE")):
+            program.add(command(op=op, target=target, stat=9, statistic="SUM_SQUARES", length=16),
+                        scalars=[(mantissa, exponent)])
+    check(program, stall=0.0)
+
+
+def test_cycles():
+    program = Program(small_config(1), seed=7)
+    for _ in range(50):
+        program.random()
+    program.random(length=1)
+    moved = check(program, stall=0.0)
+    taken = [cycle for cycle, _ in moved["command"]]
+    for step, (begin, end) in zip(program.steps, pairwise(taken)):
+        fields = step.command
+        assert end - begin == VectorEngine.cycles(
+            Op[fields["op"]], Target[fields["target"]], fields["length"],
+            stat=fields["stat"] != 0 and fields["target"] != "CONSTANT"), fields
+
+
+def test_latency():
+    program = Program(small_config(1), seed=8)
+    program.random(op="SCALE", a_source="SUMS", target="LOGITS", stat=0)
+    moved = check(program, stall=0.0)
+    # Beside the pipeline, the first logit passes the output's bypass.
+    assert moved["logits"][0][0] - moved["sums"][0][0] == VectorEngine.latency + 1
+    assert VectorEngine.latency == 15
+
+
+def test_cycles_with_slots():
+    program = Program(small_config(3), seed=9)
+    for op, stat in product(["MULTIPLY", "SCALE", "SILU"], [0, 4]):
+        program.random(op=op, a_source="VECTOR", target="VECTOR", length=16, stat=stat)
+    moved = check(program, stall=0.0)
+    taken = [cycle for cycle, _ in moved["command"]]
+    for step, (begin, end) in list(zip(program.steps, pairwise(taken)))[3:-2]:
+        slots = sum(step.active)
+        assert end - begin == VectorEngine.cycles(
+            Op[step.command["op"]], Target.VECTOR, 16 * slots, slots=slots,
+            stat=step.command["stat"] != 0)
+
+
+def test_without_active_slots_nothing_happens():
+    dut = VectorEngine(config=small_config(3))
+
+    async def testbench(ctx):
+        ctx.set(dut.command.payload, Program(small_config(3), 0).steps[1].payload)
+        ctx.set(dut.command.valid, 1)
+        ctx.set(dut.loads.valid, 1)
+        for _ in range(30):
+            _, _, ready, busy, loads = await ctx.tick().sample(
+                dut.command.ready, dut.busy, dut.loads.ready)
+            assert ready and not busy and not loads
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("slots", [1, 16])
+def test_converts(slots):
+    convert(VectorEngine(config=small_config(slots)))

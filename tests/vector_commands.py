@@ -1,0 +1,192 @@
+"""Random programs for the vector engine, with what its golden model makes of them."""
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from trine.firmware.config import preset
+from trine.hw import vector_command
+from trine.sim.golden.drain import drain
+from trine.sim.golden.vector_engine import Outcome, VectorEngine
+
+__all__ = ["INT32_MAX", "INT32_MIN", "Program", "Step", "command", "small_config"]
+
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+_ENUMS = {"op": vector_command.Op, "a_source": vector_command.ASource,
+          "b_source": vector_command.BSource, "target": vector_command.Target,
+          "statistic": vector_command.Statistic}
+
+
+def small_config(slots):
+    """Return a configuration whose memories can be filled and read back in a short simulation."""
+    return preset("tiny").replace(slots=slots, vector_words=32, constant_words=32, state_words=16,
+                                  code_words=16)
+
+
+def command(**fields):
+    """Return the fields of a command by name, everything else zero."""
+    return {"op": "MULTIPLY", "a_source": "VECTOR", "b_source": "NONE", "target": "NONE",
+            "shift": 0, "negate": 0, "operand": 0, "statistic": "ABSMAX", "stat": 0,
+            "a": 0, "b": 0, "dst": 0, "length": 1, **fields}
+
+
+@dataclass
+class Step:
+    """One command, what surrounds it, and what it sends out."""
+
+    command: dict
+    active: list
+    fresh: list
+    scalars: list
+    streamed: np.ndarray | None
+    outcome: Outcome
+
+    @property
+    def payload(self):
+        """The command as the gateware takes it."""
+        return {key: _ENUMS[key][value] if key in _ENUMS else value
+                for key, value in self.command.items()}
+
+
+class Program:
+    """Commands with their golden outcome, in order.
+
+    Fills every memory at its start; :meth:`finish` reads every memory back.
+
+    Members
+    -------
+    steps : list of :class:`Step`
+    """
+
+    def __init__(self, config, seed):
+        self.config = config
+        self.rng = Random(seed)
+        self.golden = VectorEngine(config)
+        self.steps = []
+        everyone = [True] * config.slots
+        self.add(command(target="CONSTANT", length=config.constant_words), active=everyone)
+        for target, words in (("VECTOR", config.vector_words), ("STATE", config.state_words)):
+            self.add(command(a_source="LOADS", target=target, length=words), active=everyone)
+
+    def value(self, bits=32):
+        """Return an integer of any size up to ``bits`` bits, often an extreme."""
+        low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+        if self.rng.random() < 0.15:
+            return self.rng.choice([low, low + 1, -1, 0, 1, high])
+        return self.rng.randint(low, high) >> self.rng.randrange(bits)
+
+    def scalar(self):
+        """Return a scalar; most exponents make neither zero nor a limit of an int32."""
+        if self.rng.random() < 0.05:
+            return 0, -512
+        exponent = self.rng.choice([self.rng.randint(-70, 5), self.rng.randint(-62, -20),
+                                    self.rng.choice([-512, -64, -63, 0, 1, 511])])
+        return self.rng.choice([1 << 30, (1 << 31) - 1, self.rng.randrange(1 << 30, 1 << 31)]), \
+            exponent
+
+    def add(self, fields, *, active=None, scalars=None, streamed=None):
+        """Add a command, with random surroundings where they are not given."""
+        rng, slots, n = self.rng, self.config.slots, fields["length"]
+        if active is None:
+            active = [rng.random() < 0.7 for _ in range(slots)]
+            active[rng.randrange(slots)] = True
+        if streamed is None and fields["target"] == "CONSTANT":
+            streamed = np.array([self.value(16) & 0xffff for _ in range(n)])
+        elif streamed is None and fields["a_source"] in ("LOADS", "SUMS"):
+            bits = 32 if fields["a_source"] == "LOADS" else self.config.acc_width
+            streamed = np.array([[self.value(bits) for _ in range(n)] for _ in range(slots)])
+        fresh = [rng.random() < 0.3 for _ in range(slots)]
+        scalars = scalars or [self.scalar() for _ in range(slots)]
+        outcome = self.golden.execute(fields, active=active, fresh=fresh, scalars=scalars,
+                                      streamed=streamed)
+        self.steps.append(Step(fields, active, fresh, scalars, streamed, outcome))
+
+    def random(self, **fixed):
+        """Add a random legal command; ``fixed`` fields are taken as they are."""
+        rng, config = self.rng, self.config
+        while True:
+            fields = command(
+                op=rng.choice([op.name for op in vector_command.Op]),
+                a_source=rng.choice(["VECTOR", "STATE", "SUMS", "LOADS"]),
+                b_source=rng.choice(["NONE", "VECTOR", "CONSTANT", "CONSTANT_UNSIGNED"]),
+                target=rng.choice(["NONE", "VECTOR", "STATE", "RESIDUAL", "LOGITS", "CODE",
+                                   "CONSTANT", "STORES"]),
+                shift=rng.randrange(64), negate=rng.randrange(2), operand=rng.randrange(64),
+                statistic=rng.choice(["ABSMAX", "SUM_SQUARES"]),
+                stat=rng.choice([0, rng.randrange(1, 64)]),
+                a=rng.randrange(config.vector_words), b=rng.randrange(config.vector_words),
+                dst=rng.randrange(config.vector_words), length=rng.randint(1, 16)) | fixed
+            if self.legal(fields):
+                break
+        self.add(fields)
+
+    def legal(self, fields):
+        """Tell whether the instruction set and the engine's contract allow a command."""
+        config, n = self.config, fields["length"]
+        op, source, target = fields["op"], fields["a_source"], fields["target"]
+        if target == "CONSTANT":
+            return fields["dst"] + n <= config.constant_words
+        if source == "LOADS":
+            ok = op == "MULTIPLY" and fields["b_source"] == "NONE" and not fields["shift"] and \
+                target in ("VECTOR", "STATE")
+        elif source == "SUMS":
+            ok = op == "SCALE" and target in ("VECTOR", "RESIDUAL", "LOGITS")
+        elif op == "QUANTIZE":
+            ok = target == "CODE"
+        elif op == "INTERPOLATE":
+            # The state memory has one port, and that reads h.
+            ok = target == "STATE" and source == "VECTOR"
+        elif target == "STORES":
+            ok = op == "MULTIPLY" and fields["b_source"] == "NONE" and not fields["shift"]
+        else:
+            ok = target in ("NONE", "VECTOR", "STATE")
+        # Ranges within the memories; results over operands only element on element.
+        reads = []
+        if source in ("VECTOR", "STATE"):
+            reads.append((source, fields["a"]))
+        if fields["b_source"] == "VECTOR":
+            reads.append(("VECTOR", fields["b"]))
+        elif fields["b_source"] != "NONE":
+            reads.append(("CONSTANT", fields["b"]))
+        writes = [("VECTOR" if target == "RESIDUAL" else target, fields["dst"])]
+        words = {"VECTOR": config.vector_words, "STATE": config.state_words,
+                 "CONSTANT": config.constant_words, "CODE": config.code_words}
+        return ok and all(at + n <= words.get(memory, 1 << 16) for memory, at in reads + writes) \
+            and all(memory != other or at == where or abs(at - where) >= n
+                    for memory, at in reads for other, where in writes)
+
+    def finish(self):
+        """Read every memory back through stores."""
+        everyone = [True] * self.config.slots
+        for source, words in (("VECTOR", self.config.vector_words),
+                              ("STATE", self.config.state_words)):
+            self.add(command(a_source=source, target="STORES", length=words), active=everyone)
+        return self
+
+    def inputs(self):
+        """Return the payloads of the engine's input streams, all commands one after another."""
+        streams = {"command": [step.payload for step in self.steps], "sums": [], "loads": [],
+                   "fill": []}
+        for step in self.steps:
+            if step.command["target"] == "CONSTANT":
+                streams["fill"] += step.streamed.tolist()
+            elif step.command["a_source"] == "LOADS":
+                streams["loads"] += step.streamed[step.active].ravel().tolist()
+            elif step.command["a_source"] == "SUMS":
+                order = drain(step.streamed, self.config.lanes, np.array(step.active))
+                sums = list(zip(*(part.tolist() for part in order)))
+                streams["sums"] += [
+                    {"slot": slot, "row": row, "sum": value, "last": int(n == len(sums) - 1)}
+                    for n, (slot, row, value) in enumerate(sums)]
+        return streams
+
+    def outputs(self):
+        """Return the payloads expected of the engine's output streams."""
+        def chained(name, *keys):
+            return [dict(zip(keys, map(int, item))) for step in self.steps
+                    for item in getattr(step.outcome, name)]
+        return {"stores": [value for step in self.steps for value in step.outcome.stores],
+                "logits": chained("logits", "slot", "row", "logit", "last"),
+                "codes": chained("codes", "slot", "addr", "code"),
+                "statistic": chained("statistics", "slot", "reg", "value")}
