@@ -265,8 +265,8 @@ def _run():
             ("RUN_COUNT", Access.READ_WRITE, None, "Plays; 0 until STOP."),
             ("RUN_ACTIVE", Access.READ_WRITE, None, "Slots that take part, one bit each."),
             ("RUN_RESET", Access.READ_WRITE, None,
-             "Slots whose position is set to 0 at START, and whose sampled token is forgotten, "
-             "one bit each."),
+             "Slots whose position is set to 0 at START, whose sampled token is forgotten and "
+             "whose CRC starts anew, one bit each."),
             ("RUN_FLAGS", Access.READ_WRITE, RunFlags, "How the run treats tokens."),
             ("PLAYS", Access.READ, None, "Plays that the run has finished."),
             ("TAPE_POSITION", Access.READ, None,
@@ -304,16 +304,16 @@ def _sampler():
     slots = (SLOTS,)
     yield Register("SAMPLE_MODE", base, Access.READ_WRITE, "How tokens are picked.", (), SampleMode)
     yield Register("BETA", base + 1, Access.READ_WRITE,
-                   "GUMBEL: inverse temperature, as the sampler's page says.")
+                   "GUMBEL: inverse temperature, 16 bits with 8 fraction bits.")
     yield Register("SEED", base + 0x10, Access.READ_WRITE, "GUMBEL: seed of the noise.", slots)
     yield Register("CRC", base + 0x20, Access.READ,
-                   "CRC-32 over every logit of the token under way or last finished (int32, "
-                   "little-endian, in the order of the rows).", slots)
+                   "CRC-32 over every logit since the slot's RUN_RESET (int32, little-endian, in "
+                   "the order of the rows).", slots)
     yield Register("CANDIDATE_COUNT", base + 0x30, Access.READ,
                    "Candidates kept: 64, or the number of rows where it is smaller.", slots)
     yield Register("CANDIDATES", PAGES["candidates"].address, Access.READ,
-                   "The rows with the largest logits: row, logit (signed). Unordered; read while "
-                   "no play is under way.", (SLOTS, CANDIDATES, 2))
+                   "The rows with the largest logits, in no certain order: row, logit (signed). "
+                   "Read while no play is under way.", (SLOTS, CANDIDATES, 2))
     yield Register("RING", PAGES["ring"].address, Access.READ,
                    "Ring of sampled tokens: token, CRC (see CRC).", (SLOTS, RING_ENTRIES, 2))
     yield Register("LOGITS", PAGES["logits"].address, Access.READ,
