@@ -265,8 +265,8 @@ def _run():
             ("RUN_COUNT", Access.READ_WRITE, None, "Plays; 0 until STOP."),
             ("RUN_ACTIVE", Access.READ_WRITE, None, "Slots that take part, one bit each."),
             ("RUN_RESET", Access.READ_WRITE, None,
-             "Slots whose position is set to 0 at START, whose sampled token is forgotten and "
-             "whose CRC starts anew, one bit each."),
+             "Slots whose position is set to 0 at START, and whose sampled token is forgotten, "
+             "one bit each."),
             ("RUN_FLAGS", Access.READ_WRITE, RunFlags, "How the run treats tokens."),
             ("PLAYS", Access.READ, None, "Plays that the run has finished."),
             ("TAPE_POSITION", Access.READ, None,
@@ -307,8 +307,8 @@ def _sampler():
                    "GUMBEL: inverse temperature, 16 bits with 8 fraction bits.")
     yield Register("SEED", base + 0x10, Access.READ_WRITE, "GUMBEL: seed of the noise.", slots)
     yield Register("CRC", base + 0x20, Access.READ,
-                   "CRC-32 over every logit since the slot's RUN_RESET (int32, little-endian, in "
-                   "the order of the rows).", slots)
+                   "CRC-32 over every logit of the token under way or last finished (int32, "
+                   "little-endian, in the order of the rows).", slots)
     yield Register("CANDIDATE_COUNT", base + 0x30, Access.READ,
                    "Candidates kept: 64, or the number of rows where it is smaller.", slots)
     yield Register("CANDIDATES", PAGES["candidates"].address, Access.READ,

@@ -36,7 +36,8 @@ class RegisterFile(wiring.Component):
     word : :py:`In(32)`
         What is read.
     wait : :py:`In(1)`
-        While high, the word is not there yet. Counts from ``delay`` clocks after ``read`` on.
+        While high, the word is not there yet, or the write not done, and no further access is
+        taken. Counts from ``write`` on, or from ``delay`` clocks after ``read`` on.
 
     Raises
     ------
@@ -83,12 +84,12 @@ class RegisterFile(wiring.Component):
 
             with m.State("Await-Word"):
                 m.d.sync += self.bus.reply.payload.eq(self.word)
-                with m.If(writes):
-                    m.next = "Take-Request"
-                with m.Elif(elapsed != self.delay):
+                with m.If(~writes & (elapsed != self.delay)):
                     m.d.sync += elapsed.eq(elapsed + 1)
                 with m.Elif(~self.wait):
                     m.next = "Reply"
+                    with m.If(writes):
+                        m.next = "Take-Request"
 
             with m.State("Reply"):
                 m.d.comb += self.bus.reply.valid.eq(1)

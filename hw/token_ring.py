@@ -15,7 +15,7 @@ __all__ = ["RingEntry", "TokenRing"]
 
 
 class RingEntry(data.Struct):
-    """What the ring keeps of a play: the sampled token, and the CRC over all logits so far."""
+    """What the ring keeps of a play: the sampled token, and the CRC over its logits."""
 
     token: TOKEN_BITS
     crc: 32

@@ -68,6 +68,21 @@ def test_waits_for_a_word_that_is_late():
     simulate(dut, host)
 
 
+def test_waits_for_a_write_that_takes_long():
+    dut = RegisterFile()
+
+    async def host(ctx):
+        ctx.set(dut.wait, 1)
+        await bus_write(ctx, dut.bus, 1, 2)
+        await ctx.tick().repeat(10)
+        assert not ctx.get(dut.bus.request.ready)
+        ctx.set(dut.wait, 0)
+        await ctx.tick()
+        assert ctx.get(dut.bus.request.ready)
+
+    simulate(dut, host)
+
+
 def test_rejects_a_negative_delay():
     with pytest.raises(ValueError, match="Delay must not be negative, not -1"):
         RegisterFile(delay=-1)
