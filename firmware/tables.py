@@ -2,10 +2,17 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
-__all__ = ["GUMBEL", "GUMBEL_FRACTION", "SIGMOID"]
+__all__ = ["BETA_FRACTION", "GUMBEL", "GUMBEL_FRACTION", "HASH_ROTATIONS", "HASH_START", "SIGMOID"]
 
 #: Fraction bits of an entry of GUMBEL.
 GUMBEL_FRACTION = 12
+#: Fraction bits of beta, one over the sampler's temperature, which is unsigned and has 16 bits.
+BETA_FRACTION = 8
+#: The hash under the noise: added to each of its words, and the rotation of each of its steps.
+#: Ref: Bob Jenkins, lookup3.c, May 2006, public domain, final():
+#: http://burtleburtle.net/bob/c/lookup3.c
+HASH_START = 0xDEADBEEF
+HASH_ROTATIONS = (14, 11, 25, 16, 4, 14, 24)
 
 
 def _sigmoid():

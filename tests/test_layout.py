@@ -15,12 +15,15 @@ ORDER = ["firmware", "hw", "sim", "host"]
 NO_GOLDEN = {
     "accumulate_unit",  # sim/golden/ternary_array.py: one term of its sum
     "arbiter",      # chooses bursts, moves data
+    "argmax",          # np.argmax is its model
     "block_ram",    # moves data
     "bypass",       # moves data
     "code_memory",  # moves data
     "element_issue",   # sim/golden/vector_engine.py is the engine's model
     "fifo",         # moves data
     "gearbox",      # moves data
+    "logit_buffer",    # moves data
+    "logit_crc",       # zlib.crc32 is its model
     "multiplier",      # Python's product
     "normalizer",      # sim/golden/scalar.py: from_integer
     "operand_select",  # sim/golden/vector_engine.py is the engine's model

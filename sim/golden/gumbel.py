@@ -11,14 +11,9 @@ Ref: Bob Jenkins, lookup3.c, May 2006, public domain, final(): http://burtleburt
 
 import numpy as np
 
-from trine.firmware.tables import GUMBEL
+from trine.firmware.tables import GUMBEL, HASH_ROTATIONS, HASH_START
 
-__all__ = ["ROTATIONS", "START", "gumbel", "mix"]
-
-#: Added to each of the three words, as lookup3 starts them.
-START = 0xDEADBEEF
-#: Rotations to the left, one a step.
-ROTATIONS = (14, 11, 25, 16, 4, 14, 24)
+__all__ = ["gumbel", "mix"]
 
 _TABLE = np.array(GUMBEL, np.int64)
 
@@ -30,11 +25,11 @@ def mix(seed, position, row):
     returns : two uint32 (n,)
     """
     def word(value):
-        return (np.asarray(value, np.int64) + START & 0xFFFFFFFF).astype(np.uint32)
+        return (np.asarray(value, np.int64) + HASH_START & 0xFFFFFFFF).astype(np.uint32)
 
     row = np.asarray(row)
     x, y, z = word(row), np.broadcast_to(word(position), row.shape), word(seed)
-    for rotation in ROTATIONS:
+    for rotation in HASH_ROTATIONS:
         # The words take turns: c (with b), a (with c), b (with a), c, a, b, c.
         x = (x ^ y) - (y << np.uint32(rotation) | y >> np.uint32(32 - rotation))
         x, y, z = z, x, y

@@ -1,12 +1,9 @@
 """Golden model of the scores: the largest wins, and its row is the token."""
 
 from trine.firmware.isa import LOGIT_FRACTION
-from trine.firmware.tables import GUMBEL_FRACTION
+from trine.firmware.tables import BETA_FRACTION, GUMBEL_FRACTION
 
-__all__ = ["BETA_FRACTION", "score"]
-
-#: Fraction bits of beta, one over the temperature, which is unsigned and has 16 bits.
-BETA_FRACTION = 8
+__all__ = ["score"]
 
 
 def score(logits, beta, noise):

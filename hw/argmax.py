@@ -1,0 +1,74 @@
+"""Argmax: the row with the largest score."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Argmax", "score_layout"]
+
+
+def score_layout(slots):
+    """Return the payload of the scores: 16 fraction bits, a sum of 40 bits and noise."""
+    return data.StructLayout({"slot": range(slots), "row": 18, "score": signed(41)})
+
+
+class Argmax(wiring.Component):
+    """Keeps for each slot the row with the largest score, the first that came of equal ones.
+
+    Parameters
+    ----------
+    slots : :class:`int`
+        Number of slots.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(score_layout(slots), always_ready=True))`
+        Scores, up to one a clock, of the slots in any order.
+    clear : :py:`In(1)`
+        Strobe: forget all scores.
+    token : :py:`Out(data.ArrayLayout(18, slots))`
+        The row of each slot, ``latency`` clocks after its last score; 0 where none came.
+
+    Raises
+    ------
+    ValueError
+        If there are no slots.
+    """
+
+    #: Clocks from a score to the token.
+    latency = 1
+
+    def __init__(self, *, slots):
+        if slots < 1:
+            raise ValueError(f"Slot count must be positive, not {slots!r}")
+        self.slots = slots
+        super().__init__({
+            "i": In(stream.Signature(score_layout(slots), always_ready=True)),
+            "clear": In(1),
+            "token": Out(data.ArrayLayout(18, slots)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        # A memory of one row would have an address of no bits.
+        m.submodules.best = best = Memory(shape=signed(41), depth=max(2, self.slots), init=[])
+        write, read = best.write_port(), best.read_port(domain="comb")
+        # Slots that have a score.
+        scored = Signal(self.slots)
+        m.d.comb += [
+            read.addr.eq(self.i.p.slot),
+            write.addr.eq(self.i.p.slot),
+            write.data.eq(self.i.p.score),
+            write.en.eq(self.i.valid & (~scored.bit_select(self.i.p.slot, 1)
+                                        | (self.i.p.score > read.data))),
+        ]
+
+        with m.If(write.en):
+            m.d.sync += [self.token[self.i.p.slot].eq(self.i.p.row),
+                         scored.bit_select(self.i.p.slot, 1).eq(1)]
+        with m.If(self.clear):
+            m.d.sync += [self.token.eq(0), scored.eq(0)]
+
+        return m

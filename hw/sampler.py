@@ -1,0 +1,166 @@
+"""Sampler: picks a token from the logits, and keeps what the host needs to pick one itself."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from trine.firmware.registers import CANDIDATES
+
+from .argmax import Argmax
+from .candidates import Candidates
+from .logit_buffer import LogitBuffer
+from .logit_crc import LogitCRC
+from .score import Score
+from .vector_command import logit_layout
+
+__all__ = ["Sampler"]
+
+
+class Sampler(wiring.Component):
+    """Takes the logits of every slot, row by row, and gives each part what it needs.
+
+    Bit exact with :class:`trine.sim.golden.sampler.Sampler`. Rows come in rising order for each
+    slot. They are numbered through the token: those of a command that follows another one continue
+    where that one's ended (``last``).
+
+    Parameters
+    ----------
+    config : :class:`~trine.firmware.config.Config`
+        Sizes: ``slots``, ``logit_words``.
+
+    Members
+    -------
+    logits : :py:`In(stream.Signature(logit_layout(config)))`
+        Logits, with 16 fraction bits, one in ``interval`` clocks.
+    clear : :py:`In(1)`
+        Strobe at the start of a token, while idle: forgets the token's rows, not the CRC. Rows may
+        be offered at once; they wait for ``clear_time``.
+    crc_clear : :py:`In(slots)`
+        Strobes, while idle: start the CRC of these slots anew.
+    gumbel : :py:`In(1)`
+        Tokens are drawn: by logits times beta plus Gumbel noise. Else the largest logit wins.
+    beta : :py:`In(16)`
+        One over the temperature, with 8 fraction bits.
+    seed, position : :py:`In(data.ArrayLayout(32, slots))`
+        What the noise of a slot depends on, besides the row. Stable while not idle, like the mode.
+    token : :py:`Out(data.ArrayLayout(18, slots))`
+        Row picked for each slot, while idle; 0 where no row came.
+    crc : :py:`Out(data.ArrayLayout(32, slots))`
+        CRC-32 (zlib's) over all logits since ``crc_clear``, as little-endian int32, while idle.
+    count : :py:`Out(data.ArrayLayout(range(65), slots))`
+        Candidates of each slot.
+    overflow : :py:`Out(slots)`
+        Slots with more logits than the buffer holds.
+    idle : :py:`Out(1)`
+        Everything about the rows taken so far is known.
+    slot, index : :py:`In(...)`
+        Candidate and logit asked for, while idle.
+    candidate_row, candidate_logit : :py:`Out(18)`, :py:`Out(signed(32))`
+        The candidate, ``read_latency`` clocks later; see :class:`Candidates` for their order.
+    logit : :py:`Out(signed(32))`
+        The logit of row ``index``, ``read_latency`` clocks later.
+    """
+
+    #: Clocks from slot and index to candidate and logit.
+    read_latency = 2
+    #: Clocks from row to row.
+    interval = 9
+
+    def __init__(self, *, config):
+        self.config = config
+        slots = config.slots
+        super().__init__({
+            "logits": In(stream.Signature(logit_layout(config))),
+            "clear": In(1),
+            "crc_clear": In(slots),
+            "gumbel": In(1),
+            "beta": In(16),
+            "seed": In(data.ArrayLayout(32, slots)),
+            "position": In(data.ArrayLayout(32, slots)),
+            "token": Out(data.ArrayLayout(18, slots)),
+            "crc": Out(data.ArrayLayout(32, slots)),
+            "count": Out(data.ArrayLayout(range(CANDIDATES + 1), slots)),
+            "overflow": Out(slots),
+            "idle": Out(1),
+            "slot": In(range(slots)),
+            "index": In(range(max(CANDIDATES, config.logit_words))),
+            "candidate_row": Out(18),
+            "candidate_logit": Out(signed(32)),
+            "logit": Out(signed(32)),
+        })
+
+    @property
+    def clear_time(self):
+        """Clocks from a clear to the first row that is taken in by the parts."""
+        return CANDIDATES * self.config.slots + 2
+
+    def elaborate(self, platform):
+        m = Module()
+
+        slots = self.config.slots
+        m.submodules.score = score = Score(slots=slots)
+        m.submodules.argmax = argmax = Argmax(slots=slots)
+        m.submodules.candidates = candidates = Candidates(slots=slots)
+        m.submodules.buffer = buffer = LogitBuffer(slots=slots, words=self.config.logit_words)
+        m.submodules.crc = crc = LogitCRC(slots=slots)
+
+        # Rows are numbered through the token.
+        taken = self.logits.valid & self.logits.ready
+        base = Signal(18)
+        number = Signal(18)
+        m.d.comb += number.eq(base + self.logits.p.row)
+        with m.If(self.clear):
+            m.d.sync += base.eq(0)
+        with m.Elif(taken & self.logits.p.last):
+            m.d.sync += base.eq(number + 1)
+
+        # All parts take a row in the same clock. None of them waits for a row to become ready.
+        row = Signal(score.i.payload.shape())
+        waiting, go = Signal(), Signal()
+        parts = (score.i, candidates.i, crc.i)
+        m.d.comb += [
+            go.eq(waiting & score.i.ready & candidates.i.ready & crc.i.ready),
+            self.logits.ready.eq((~waiting | go) & ~self.clear),
+            *(part.valid.eq(go) for part in (*parts, buffer.i)),
+            *(part.p[name].eq(row[name]) for part in (*parts, buffer.i)
+              for name, _ in part.payload.shape()),
+        ]
+        with m.If(self.logits.ready):
+            m.d.sync += waiting.eq(self.logits.valid)
+        with m.If(taken):
+            m.d.sync += [row.slot.eq(self.logits.p.slot), row.row.eq(number),
+                         row.logit.eq(self.logits.p.logit)]
+
+        # What follows a row has ended when the slowest part has.
+        settle = Signal(range(score.latency_gumbel + argmax.latency + 1))
+        with m.If(go):
+            m.d.sync += settle.eq(Mux(self.gumbel, score.latency_gumbel, score.latency)
+                                  + argmax.latency)
+        with m.Elif(settle != 0):
+            m.d.sync += settle.eq(settle - 1)
+        m.d.comb += self.idle.eq(~waiting & (settle == 0) & candidates.idle & crc.i.ready)
+
+        wiring.connect(m, score=score.o, argmax=argmax.i)
+        m.d.comb += [
+            score.gumbel.eq(self.gumbel),
+            score.beta.eq(self.beta),
+            score.seed.eq(self.seed),
+            score.position.eq(self.position),
+            argmax.clear.eq(self.clear),
+            candidates.clear.eq(self.clear),
+            buffer.clear.eq(self.clear),
+            crc.clear.eq(self.crc_clear),
+            candidates.slot.eq(self.slot),
+            candidates.index.eq(self.index),
+            buffer.slot.eq(self.slot),
+            buffer.index.eq(self.index),
+            self.token.eq(argmax.token),
+            self.crc.eq(crc.crc),
+            self.count.eq(candidates.count),
+            self.overflow.eq(buffer.overflow),
+            self.candidate_row.eq(candidates.row),
+            self.candidate_logit.eq(candidates.logit),
+            self.logit.eq(buffer.logit),
+        ]
+
+        return m
