@@ -61,7 +61,8 @@ class Gumbel(wiring.Component):
         # Place of the leading one, by halves: of 32 bits, 16, then 8, 4, 2.
         c, b = y, z
         below = Signal(31)
-        m.d.comb += below.eq(Mux(c[31], ~c[:31], c[:31]) | 1)
+        # Where it is zero, which golden makes a one, the halves find place 0 as well.
+        m.d.comb += below.eq(Mux(c[31], ~c[:31], c[:31]))
 
         def half(bits):
             middle = len(bits) // 2
