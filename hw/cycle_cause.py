@@ -21,14 +21,17 @@ class CycleCause(wiring.Component):
         A run is under way.
     host, tape, array, vector, scalar, burst, drain, token : :py:`In(1)`
         The causes that hold.
+    cycle : :py:`Out(1)`
+        A cycle of a run.
     causes : :py:`Out(len(Cause))`
-        The one that counts, by its bit; none without a run.
+        The cause that counts, by its bit; none without a run.
     """
 
     def __init__(self):
         super().__init__({
             "running": In(1),
             **{cause.name.lower(): In(1) for cause in Cause if cause != Cause.ISSUE},
+            "cycle": Out(1),
             "causes": Out(len(Cause)),
         })
 
@@ -37,7 +40,7 @@ class CycleCause(wiring.Component):
 
         holds = Cat(Const(1) if cause == Cause.ISSUE else getattr(self, cause.name.lower())
                     for cause in Cause)
-        m.d.sync += self.causes.eq(0)
+        m.d.sync += [self.cycle.eq(self.running), self.causes.eq(0)]
         with m.If(self.running):
             # The lowest bit that is set.
             m.d.sync += self.causes.eq(holds & -holds)

@@ -4,8 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from trine.hw.boards.simulated import SimulatedBoard as Gateware
-
+from .board_gateware import BoardGateware
 from .cache import digest, digest_files, stored
 from .simulated import HARNESS
 from .verilator import build, to_verilog
@@ -18,7 +17,7 @@ _ROOT = _SIM.parent
 
 def board_sources(config):
     """Return the Verilog of the simulated board, text by file name."""
-    return {"simulated_board.v": to_verilog(Gateware(config=config), name="simulated_board"),
+    return {"simulated_board.v": to_verilog(BoardGateware(config=config), name="simulated_board"),
             "sdram_chip.v": (_SIM / "sdram_chip.v").read_text()}
 
 

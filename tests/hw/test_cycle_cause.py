@@ -20,6 +20,7 @@ def test_the_first_cause_that_holds_counts():
                 await ctx.tick()
                 first = next(c for c in Cause if (holds | 1 << Cause.ISSUE) >> c & 1)
                 assert ctx.get(dut.causes) == running << first
+                assert ctx.get(dut.cycle) == running
 
     simulate(dut, machine)
 

@@ -1,0 +1,81 @@
+"""The simulated board's gateware: the core, its memory, and the memory's chip."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from trine.hw.core import Core
+from trine.hw.memory.block_ram import BlockRAM
+from trine.hw.memory.sdram import SDRAMController
+from trine.hw.memory.sdram_timing import SDRAMGeometry
+
+from .sdram_chip import SDRAMChip
+
+__all__ = ["BoardGateware"]
+
+#: Largest memory, in bytes, that is taken for block RAM.
+_ON_CHIP = 1 << 18
+#: Columns of an SDRAM chip by its bytes: the two that an ULX3S may carry.
+_COLUMNS = {32 << 20: 512, 64 << 20: 1024}
+
+
+class BoardGateware(wiring.Component):
+    """The core as a board has it, with the link's bytes in place of a serial port.
+
+    A memory of 32 or 64 MB is the SDRAM of an ULX3S, a small one is block RAM.
+
+    Parameters
+    ----------
+    config : :class:`Config`
+        Sizes.
+
+    Members
+    -------
+    rx : :py:`In(stream.Signature(8))`
+        Bytes from the host.
+    tx : :py:`Out(stream.Signature(8))`
+        Bytes to the host.
+    violations : :py:`Out(32)`
+        Rules of the SDRAM chip that were violated so far.
+
+    Raises
+    ------
+    ValueError
+        Where no memory has the configuration's size.
+    """
+
+    rx: In(stream.Signature(8))
+    tx: Out(stream.Signature(8))
+    violations: Out(32)
+
+    def __init__(self, *, config):
+        if config.memory_size > _ON_CHIP and (
+                config.memory_size not in _COLUMNS or config.memory_bytes != 2):
+            raise ValueError(f"The simulated board has {_ON_CHIP} bytes of block RAM at most, or "
+                             f"an SDRAM of 32 or 64 MB with 2 bytes a beat, not "
+                             f"{config.memory_size} bytes with {config.memory_bytes} a beat")
+        self.config = config
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+
+        config = self.config
+        m.submodules.core = core = Core(config=config)
+        connect(m, rx=flipped(self.rx), core=core.rx)
+        connect(m, core=core.tx, tx=flipped(self.tx))
+
+        if config.memory_size <= _ON_CHIP:
+            m.submodules.memory = memory = BlockRAM(
+                beat_bytes=config.memory_bytes, depth=config.memory_beats,
+                burst_beats=config.burst_beats)
+        else:
+            geometry = SDRAMGeometry(cols=_COLUMNS[config.memory_size])
+            m.submodules.memory = memory = SDRAMController(
+                clock_hz=config.clock_hz, geometry=geometry)
+            m.submodules.chip = chip = SDRAMChip(clock_hz=config.clock_hz, geometry=geometry)
+            connect(m, controller=memory.pins, chip=chip.pins)
+            m.d.comb += self.violations.eq(chip.violations)
+        connect(m, core=core.memory, memory=memory.memory)
+
+        return m
