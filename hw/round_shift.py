@@ -78,7 +78,7 @@ class RoundShift(wiring.Component):
         rounded = Signal(signed(_WIDE + 1), reset_less=True)
         limit = Cat((~negative).replicate(_WIDE - 1), negative).as_signed()
         with m.If(valid[1]):
-            m.d.sync += rounded.eq(Mux(beyond, limit, fine >> 1) + (fine[0] & ~beyond))
+            m.d.sync += rounded.eq(Mux(beyond, limit, fine >> 1) + fine[0])
 
         with m.If(valid[2]):
             m.d.sync += self.o.payload.eq(Mux(wide[2], rounded, saturate(rounded, 32)))

@@ -1,13 +1,15 @@
 """VectorEngine against its golden model."""
 
 from itertools import pairwise, product
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
 from bench import simulate, transfers
-from conversion import convert
+from cocotb_support import run_bench
+from conversion import convert, to_verilog
 from trine.hw.vector_command import Op, Target
 from trine.hw.vector_engine import VectorEngine
 from vector_commands import INT32_MAX, INT32_MIN, Program, command, small_config
@@ -184,3 +186,12 @@ def test_without_active_slots_nothing_happens():
 @pytest.mark.parametrize("slots", [1, 16])
 def test_converts(slots):
     convert(VectorEngine(config=small_config(slots)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slots, commands, stall", [(1, 2500, 0.0), (3, 800, 0.3)])
+def test_on_verilator(slots, commands, stall):
+    text = to_verilog(VectorEngine(config=small_config(slots)), name="vector_engine")
+    run_bench(Path(__file__).with_name("bench_vector_engine.py"), top="vector_engine",
+              sources={"vector_engine.v": text},
+              values={"slots": slots, "commands": commands, "seed": 2, "stall": stall})
