@@ -23,9 +23,9 @@ generate: .venv/runtime.stamp
 
 # cocotb compiles its benches through Verilator's own makefiles and scripts.
 test: .venv/dev.stamp
-	@{ $(COMPILER); } >/dev/null && command -v perl >/dev/null || \
-		{ echo "make test needs perl and a C++ compiler: please install them" \
-		       "(on Debian or Ubuntu: apt-get install perl g++)." >&2; exit 2; }
+	@{ $(COMPILER); } >/dev/null && command -v perl >/dev/null && $(BIN)/find_libpython >/dev/null || \
+		{ echo "make test needs a C++ compiler, perl and Python's shared library: please install them" \
+		       "(on Debian or Ubuntu: apt-get install g++ perl libpython3-dev)." >&2; exit 2; }
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 test-train: .venv/train.stamp

@@ -38,18 +38,18 @@ def digest_files(*folders, suffixes=(".py", ".v", ".cpp")):
     return digest(*parts)
 
 
-def stored(kind, key, make):
+def stored(kind, key, make, *, root=None):
     """Return the folder ``kind``/``key`` of the cache; ``make(folder)`` fills it the first time.
 
-    The folder appears whole or not at all, and processes that want the same one make it once:
-    the others wait.
+    ``root`` replaces the cache's own folder. What was made appears whole or not at all, and
+    processes that want the same thing make it once: the others wait.
 
     Raises
     ------
     OSError
         If the cache cannot be written; the sentence says how to choose another place.
     """
-    root = cache_folder() / kind
+    root = (root or cache_folder()) / kind
     found = root / key
     if found.is_dir():
         return found
