@@ -20,7 +20,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from amaranth import ClockDomain, Module, Value
+from amaranth import ClockDomain, Const, Module, Value
 from amaranth.back import verilog
 from tqdm import tqdm
 
@@ -49,7 +49,10 @@ def to_verilog(component, *, name):
     m.submodules.top = component
     ports = {"clk": (sync.clk, None)}  # None: the direction is inferred
     for path, _, value in component.signature.flatten(component):
-        ports["__".join(map(str, path))] = (Value.cast(value), None)
+        # What is always ready is a constant, and what has no bits is no port.
+        value = Value.cast(value)
+        if len(value) and not isinstance(value, Const):
+            ports["__".join(map(str, path))] = (value, None)
     return verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True)
 
 

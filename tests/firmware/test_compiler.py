@@ -1,8 +1,8 @@
 """What the tape compiler refuses, and where it puts things."""
 
 import pytest
-from checkpoints import random_model, tiny_model
 
+from checkpoints import random_model, tiny_model
 from trine.firmware.assembler import assemble, disassemble
 from trine.firmware.compiler import compile_image
 from trine.firmware.config import preset

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from checkpoints import tiny_model
 
+from checkpoints import tiny_model
 from trine.firmware.config import preset
 from trine.firmware.registers import address
 from trine.host.board import Board, BoardError

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from checkpoints import TINY_PATH
 
+from checkpoints import TINY_PATH
 from trine.host.cli import main
 
 GOLDEN = ["--device", "golden", "--preset", "tiny", "-m", str(TINY_PATH)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from checkpoints import TINY_PATH, make_tiny_model, tiny_model
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from checkpoints import TINY_PATH, make_tiny_model, tiny_model
 from trine.host.model import Model, ModelFileError
 
 

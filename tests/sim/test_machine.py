@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from checkpoints import random_model, tiny_model
 
+from checkpoints import random_model, tiny_model
 from trine.firmware.compiler import compile_image
 from trine.firmware.config import preset
 from trine.sim.golden.machine import Machine

@@ -1,8 +1,8 @@
 """The golden model against the float reference, and the reference against itself."""
 
 import numpy as np
-from checkpoints import random_checkpoint
 
+from checkpoints import random_checkpoint
 from trine.firmware.isa import LOGIT_FRACTION
 from trine.host.export import export
 from trine.sim.golden.mlgru import MLGRU

@@ -134,6 +134,18 @@ except KeyboardInterrupt:
     assert process.returncode == 0
 
 
+def test_constant_and_empty_ports_are_left_out():
+    class Sink(wiring.Component):
+        i: In(stream.Signature(8, always_ready=True))
+        slot: In(0)
+
+        def elaborate(self, platform):
+            return Module()
+
+    text = to_verilog(Sink(), name="sink")
+    assert "i__payload" in text and "i__ready" not in text and "slot" not in text
+
+
 def test_broken_verilog_is_one_sentence():
     with pytest.raises(BuildError, match=r"^Verilator failed on the Verilog of top: its output is"
                                          r" in .*\.log\.$") as caught:
