@@ -12,74 +12,66 @@ EXPONENT_MIN, EXPONENT_MAX = -512, 511
 
 
 class Unnormalized(data.Struct):
-    """The number value * 2^exponent."""
+    """The number value * 2^(exponent - 49), so that a leading one in bit 79 keeps its exponent."""
 
     value: unsigned(80)
     exponent: signed(12)
 
 
 class Normalizer(wiring.Component):
-    """Shifts the leading one of ``value`` to bit 30 and truncates what falls below bit 0.
+    """Brings the leading one of ``value`` to the top and truncates what does not fit a mantissa.
 
     The exponent is adjusted. Above 511 the result is the largest scalar, below -512 it is zero,
     and so it is where ``value`` is zero. Bit exact with
-    :func:`trine.sim.golden.scalar.from_integer`. Takes one number per cycle.
+    :func:`trine.sim.golden.scalar.from_integer`. It is meant for what is normalised already, or
+    almost: the sums, products, and quotients of scalars. Other numbers are shifted by eight places
+    or by one in a clock.
 
     Members
     -------
-    i : :py:`In(stream.Signature(Unnormalized, always_ready=True))`
-        A number: ``exponent`` -1536 ... 1535.
-    o : :py:`Out(stream.Signature(Scalar, always_ready=True))`
+    i : :py:`In(stream.Signature(Unnormalized))`
+        A number: ``exponent`` -1536 ... 1535. Ready when none is under way.
+    o : :py:`Out(stream.Signature(Scalar))`
         The scalar.
     """
 
-    i: In(stream.Signature(Unnormalized, always_ready=True))
-    o: Out(stream.Signature(Scalar, always_ready=True))
+    i: In(stream.Signature(Unnormalized))
+    o: Out(stream.Signature(Scalar))
 
-    #: Cycles from a number to its scalar.
-    latency = 4
+    #: Clocks from a number to its scalar, where bit 79 or bit 78 is set, and at most.
+    latency = 1
+    latency_max = 16
 
     def elaborate(self, platform):
         m = Module()
 
-        # The shift to the left is found digit by digit, a stage each: 0 ... 4 times 16, 0 ... 3
-        # times 4, 0 ... 3. A stage keeps only what later ones can still bring to the top, and the
-        # exponent follows one stage behind.
-        value = Cat(Const(0, 30), self.i.p.value)
+        value = Signal(80, reset_less=True)
         exponent = Signal(signed(12), reset_less=True)
-        valid = self.i.valid
-        with m.If(valid):
-            # All of the value's 80 bits shifted to the top: the upper 31 lie 49 higher than m.
-            m.d.sync += exponent.eq(self.i.p.exponent + 49)
+        under_way = Signal()
+        # Shifts by eight: ten of them leave nothing.
+        eights = Signal(range(11), reset_less=True)
 
-        for step, digits, width in (16, 5, 46), (4, 4, 34), (1, 4, 31):
-            shifted = Signal(width, name=f"shifted_{step}", reset_less=True)
-            digit = Signal(range(digits), name=f"digit_{step}", reset_less=True)
-            tops = [len(value) - n * step for n in range(digits)]
-            zeros = Cat(~value[top - step:top].any() for top in tops[:-1])
-            with m.If(valid), m.Switch(zeros):
-                for n, top in enumerate(tops):
-                    # Digit n: group n is the first that is not zero, or all before it are.
-                    with m.Case("-" * (digits - 2 - n) + "0" * (n < digits - 1) + "1" * n):
-                        m.d.sync += [shifted.eq(value[top - width:top]), digit.eq(n)]
+        m.d.comb += [self.i.ready.eq(~under_way),
+                     self.o.valid.eq(under_way & (value[-2:].any() | (eights == 10)))]
+        with m.If(~under_way):
+            m.d.sync += [under_way.eq(self.i.valid), value.eq(self.i.p.value),
+                         exponent.eq(self.i.p.exponent), eights.eq(0)]
+        with m.Elif(self.o.valid):
+            m.d.sync += under_way.eq(~self.o.ready)
+        with m.Elif(value[-8:].any()):
+            m.d.sync += [value.eq(value << 1), exponent.eq(exponent - 1)]
+        with m.Else():
+            m.d.sync += [value.eq(value << 8), exponent.eq(exponent - 8), eights.eq(eights + 1)]
 
-            next_valid = Signal(name=f"valid_{step}")
-            m.d.sync += next_valid.eq(valid)
-            value, valid = shifted, next_valid
-            reduced = Signal(signed(12), name=f"reduced_{step}")
-            m.d.comb += reduced.eq(exponent - digit * step)
-            if step > 1:
-                exponent = Signal(signed(12), name=f"exponent_{step}", reset_less=True)
-                with m.If(valid):
-                    m.d.sync += exponent.eq(reduced)
-
-        m.d.sync += self.o.valid.eq(valid)
-        with m.If(valid):
-            with m.If(~value[-1] | (reduced < EXPONENT_MIN)):
-                m.d.sync += [self.o.p.m.eq(0), self.o.p.e.eq(EXPONENT_MIN)]
-            with m.Elif(reduced > EXPONENT_MAX):
-                m.d.sync += [self.o.p.m.eq(~0), self.o.p.e.eq(EXPONENT_MAX)]
-            with m.Else():
-                m.d.sync += [self.o.p.m.eq(value), self.o.p.e.eq(reduced)]
+        # The last place comes on the way out.
+        e = Signal(signed(12))
+        m.d.comb += e.eq(exponent - ~value[-1])
+        with m.If(~value[-2:].any() | (e < EXPONENT_MIN)):
+            m.d.comb += [self.o.p.m.eq(0), self.o.p.e.eq(EXPONENT_MIN)]
+        with m.Elif(e > EXPONENT_MAX):
+            m.d.comb += [self.o.p.m.eq(~0), self.o.p.e.eq(EXPONENT_MAX)]
+        with m.Else():
+            m.d.comb += [self.o.p.m.eq(Mux(value[-1], value[49:], value[48:-1])),
+                         self.o.p.e.eq(e)]
 
         return m

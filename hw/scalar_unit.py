@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from trine.firmware.isa import N_SCALARS
 
 from .multiplier import Multiplier
-from .normalizer import Normalizer, Unnormalized
+from .normalizer import Normalizer
 from .scalar_command import Scalar, ScalarCommand, ScalarOp
 from .scalar_divider import ScalarDivider
 from .scoreboard import Scoreboard
@@ -46,23 +46,24 @@ class ScalarUnit(wiring.Component):
     scalar_m, scalar_e : :py:`Out(...)`
         Its value, ``read_latency`` clocks later.
     scalar_pending : :py:`Out(1)`
-        With the value: a command or statistic taken before writes the register and is not
-        finished, so the value is not valid yet.
+        With the value: it is not valid yet, because a command or statistic taken before writes the
+        register and is not finished, or for a clock or two because an operand was read instead.
     idle : :py:`Out(1)`
         No command is queued or under way, and no statistic.
 
-    Memory: the registers twice, slots * 64 x 41 bits each, and a queue of 16 x 65 bits in LUT RAM.
+    Memory: registers of slots * 64 x 41 bits, and a queue of 16 x 65 bits in LUT RAM.
     """
 
     #: Commands that are queued, the one under way included.
     depth = 16
     #: Clocks from register number to value on the read port.
     read_latency = 2
-    #: Clocks that an operation takes for each active slot; a slot that is not takes one.
+    #: Clocks that an operation takes for each active slot; a slot that is not takes one. Where the
+    #: result is zero, ten more.
     intervals: ClassVar = {
-        ScalarOp.SET: 14, ScalarOp.ADD: 14, ScalarOp.ADD_CONSTANT: 14,
-        ScalarOp.MULTIPLY: 12, ScalarOp.MULTIPLY_CONSTANT: 12,
-        ScalarOp.RECIP: 41, ScalarOp.RSQRT: 73,
+        ScalarOp.SET: 9, ScalarOp.ADD: 9, ScalarOp.ADD_CONSTANT: 9,
+        ScalarOp.MULTIPLY: 8, ScalarOp.MULTIPLY_CONSTANT: 8,
+        ScalarOp.RECIP: 37, ScalarOp.RSQRT: 69,
     }
 
     def __init__(self, *, config):
@@ -85,21 +86,12 @@ class ScalarUnit(wiring.Component):
         m.submodules.multiplier = multiplier = Multiplier()
         m.submodules.divider = divider = ScalarDivider()
         m.submodules.normalizer = normalizer = Normalizer()
-        # A command's tag is its place in the queue; one more is for statistics.
-        m.submodules.scoreboard = scoreboard = Scoreboard(depth=N_SCALARS, tags=self.depth + 1)
+        m.submodules.scoreboard = scoreboard = Scoreboard(depth=self.depth, registers=N_SCALARS)
         # Register 0 is never written, so it stays zero.
         m.submodules.registers = registers = Memory(
             shape=Scalar, depth=self.config.slots * N_SCALARS,
             init=[{"m": 0, "e": -512}] * (self.config.slots * N_SCALARS))
-        write, operand, shown = (registers.write_port(), registers.read_port(),
-                                 registers.read_port())
-
-        # The read port.
-        pending = Signal()
-        m.d.comb += [shown.addr.eq(Cat(self.scalar_reg, self.scalar_slot)),
-                     scoreboard.reg.eq(self.scalar_reg)]
-        m.d.sync += [self.scalar_m.eq(shown.data.m), self.scalar_e.eq(shown.data.e),
-                     pending.eq(scoreboard.pending), self.scalar_pending.eq(pending)]
+        write, read = registers.write_port(), registers.read_port()
 
         # The queue; one bit more than an address tells full from empty.
         m.submodules.queue = queue = Memory(shape=Shape.cast(ScalarCommand), depth=self.depth,
@@ -107,21 +99,17 @@ class ScalarUnit(wiring.Component):
         put, head = queue.write_port(), queue.read_port(domain="comb")
         put_at, head_at = Signal(range(2 * self.depth)), Signal(range(2 * self.depth))
         command = Signal(ScalarCommand)
-        empty, full, gather = Signal(), Signal(), Signal()
+        empty = Signal()
         m.d.comb += [
             empty.eq(put_at == head_at),
-            full.eq(put_at == head_at ^ self.depth),
-            gather.eq(self.statistic.valid & self.statistic.ready),
-            # Only one of them can be marked in a clock, and the statistic is the older one.
-            self.command.ready.eq(~full & ~gather),
+            self.command.ready.eq(put_at != head_at ^ self.depth),
             put.addr.eq(put_at),
             put.data.eq(self.command.payload),
             put.en.eq(self.command.valid & self.command.ready),
             head.addr.eq(head_at),
             command.eq(head.data),
-            scoreboard.mark.eq(put.en | gather),
-            scoreboard.mark_reg.eq(Mux(gather, self.statistic.p.reg, self.command.p.dst)),
-            scoreboard.mark_tag.eq(Mux(gather, self.depth, put.addr)),
+            scoreboard.put.eq(put.en),
+            scoreboard.put_reg.eq(self.command.p.dst),
         ]
         m.d.sync += put_at.eq(put_at + put.en)
 
@@ -132,16 +120,30 @@ class ScalarUnit(wiring.Component):
         m.d.comb += [
             write.data.eq(normalizer.o.p),
             write.addr.eq(Mux(gathered, Cat(gathered_reg, gathered_slot), Cat(command.dst, slot))),
-            scoreboard.release_reg.eq(Mux(gathered, gathered_reg, command.dst)),
-            scoreboard.release_tag.eq(Mux(gathered, self.depth, head.addr)),
         ]
 
         def advance():
             with m.If(slot == self.config.slots - 1):
-                m.d.comb += scoreboard.release.eq(1)
+                m.d.comb += scoreboard.take.eq(1)
                 m.d.sync += [slot.eq(0), head_at.eq(head_at + 1)]
             with m.Else():
                 m.d.sync += slot.eq(slot + 1)
+
+        # The vector engine reads while no operand is read.
+        operand_read, pending = Signal(), Signal()
+        operand = Signal(range(N_SCALARS))
+        m.d.comb += [
+            read.addr.eq(Mux(operand_read, Cat(operand, slot),
+                             Cat(self.scalar_reg, self.scalar_slot))),
+            scoreboard.reg.eq(self.scalar_reg),
+        ]
+        m.d.sync += [
+            pending.eq(operand_read | scoreboard.pending
+                       | (gathered & (gathered_reg == self.scalar_reg))),
+            self.scalar_pending.eq(pending),
+            self.scalar_m.eq(read.data.m),
+            self.scalar_e.eq(read.data.e),
+        ]
 
         # Operands. Of a sum the larger one is kept, and the other shifted by the multiplier.
         x, y, second, smaller, larger = (Signal(Scalar, name=name, reset_less=True) for name in (
@@ -163,7 +165,7 @@ class ScalarUnit(wiring.Component):
             with m.Case(ScalarOp.RSQRT):
                 m.d.comb += root.eq(1)
         m.d.comb += [
-            second.eq(Mux(of_constant, command.constant, operand.data)),
+            second.eq(Mux(of_constant, command.constant, read.data)),
             smaller.eq(Mux(gaps[0] < 0, x, y)),
             larger.eq(Mux(gaps[0] < 0, y, x)),
             gap.eq(Mux(gaps[0] < 0, gaps[1], gaps[0])),
@@ -181,13 +183,14 @@ class ScalarUnit(wiring.Component):
             divider.i.p.root.eq(root),
         ]
 
-        start = Signal()
-        result = Signal(Unnormalized, reset_less=True)
-        m.d.sync += start.eq(0)
-        m.d.comb += [normalizer.i.valid.eq(start), normalizer.i.p.eq(result)]
+        # What the mantissas of products and sums leave of 80 bits is filled up from below.
+        exponent = Signal(signed(11), reset_less=True)
+        product = multiplier.o.payload.as_unsigned()
+        m.d.comb += normalizer.i.p.value.eq(self.statistic.p.value)
 
-        def normalize(value):
-            m.d.sync += [start.eq(1), result.value.eq(value)]
+        def normalize(value, exponent):
+            m.d.comb += [normalizer.i.valid.eq(1), normalizer.i.p.exponent.eq(exponent),
+                         normalizer.i.p.value.eq(value << 80 - len(value))]
             m.next = "Write"
 
         with m.FSM():
@@ -196,66 +199,64 @@ class ScalarUnit(wiring.Component):
                     m.d.comb += [self.statistic.ready.eq(1), self.idle.eq(1)]
                     with m.If(self.statistic.valid):
                         m.d.sync += [gathered.eq(1), gathered_slot.eq(self.statistic.p.slot),
-                                     gathered_reg.eq(self.statistic.p.reg), result.exponent.eq(0)]
-                        normalize(self.statistic.p.value)
+                                     gathered_reg.eq(self.statistic.p.reg)]
+                        normalize(self.statistic.p.value, 49)
                 with m.Elif(self.active.bit_select(slot, 1)):
                     m.next = "Load-First"
                 with m.Else():
                     advance()
                 # A constant is set by adding it to zero.
-                m.d.comb += operand.addr.eq(
-                    Cat(Mux(command.op == ScalarOp.SET, 0, command.a), slot))
+                m.d.comb += [operand_read.eq(~empty),
+                             operand.eq(Mux(command.op == ScalarOp.SET, 0, command.a))]
 
             with m.State("Load-First"):
-                m.d.sync += x.eq(operand.data)
-                m.d.comb += operand.addr.eq(Cat(command.b, slot))
+                m.d.sync += x.eq(read.data)
+                m.d.comb += [operand_read.eq(1), operand.eq(command.b)]
                 with m.If(of_sums | of_products):
                     m.next = "Load-Second"
                 with m.Else():
                     m.next = "Divide"
 
             with m.State("Load-Second"):
-                m.d.sync += [y.eq(second), result.exponent.eq(x.e + second.e)]
+                m.d.sync += [y.eq(second), exponent.eq(x.e + second.e),
+                             gaps[0].eq(x.e - second.e), gaps[1].eq(second.e - x.e)]
                 with m.If(of_products):
                     m.d.comb += multiplier.i.valid.eq(1)
                     m.next = "Multiply"
                 with m.Else():
-                    m.next = "Align"
-
-            with m.State("Align"):
-                m.d.sync += [gaps[0].eq(x.e - y.e), gaps[1].eq(y.e - x.e)]
-                m.next = "Shift"
+                    m.next = "Shift"
 
             with m.State("Shift"):
                 # The product's bits from 30 on are smaller >> gap, and 0 for a gap above 30.
                 m.d.comb += [multiplier.i.valid.eq(1), multiplier.i.p.a.eq(smaller.m),
                              multiplier.i.p.b.eq(Mux(gap[5:].any(), 0, 1 << 30 >> gap[:5]))]
-                m.d.sync += [kept.eq(larger.m), result.exponent.eq(larger.e)]
+                m.d.sync += [kept.eq(larger.m), exponent.eq(larger.e)]
                 m.next = "Multiply"
 
             with m.State("Multiply"):
                 with m.If(multiplier.o.valid):
-                    product = multiplier.o.payload.as_unsigned()
-                    normalize(Mux(of_sums, kept + product[30:61], product[:62]))
+                    # The upper half is a product's, or the sum, whose lower half is dropped.
+                    upper = (product[30:62] + Mux(of_sums, kept, 0))[:32]
+                    normalize(Cat(Mux(of_sums, 0, product[:30]), upper),
+                              exponent + Mux(of_sums, 1, 31))
 
             with m.State("Divide"):
                 m.d.comb += divider.i.valid.eq(1)
-                m.d.sync += result.exponent.eq(
-                    Mux(root, -46 - (exponent_divided >> 1), -61 - exponent_divided))
+                m.d.sync += exponent.eq(
+                    Mux(root, -45 - (exponent_divided >> 1), -60 - exponent_divided))
                 m.next = "Take-Quotient"
 
             with m.State("Take-Quotient"):
                 m.d.comb += divider.o.ready.eq(1)
                 with m.If(divider.o.valid):
-                    normalize(divider.o.payload)
+                    normalize(divider.o.payload, exponent)
 
             with m.State("Write"):
+                m.d.comb += normalizer.o.ready.eq(1)
                 with m.If(normalizer.o.valid):
                     m.d.comb += write.en.eq(Mux(gathered, gathered_reg, command.dst) != 0)
                     m.d.sync += gathered.eq(0)
-                    with m.If(gathered):
-                        m.d.comb += scoreboard.release.eq(1)
-                    with m.Else():
+                    with m.If(~gathered):
                         advance()
                     m.next = "Fetch"
 

@@ -2,75 +2,67 @@
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["Scoreboard"]
 
 
 class Scoreboard(wiring.Component):
-    """Keeps for each register whether a writer is under way, and which one is the last.
-
-    A register is pending from the clock after ``mark`` until the clock after the ``release`` of
-    its last writer; releases of earlier writers change nothing. A mark and a release in the same
-    clock leave the register pending.
+    """Remembers the registers that writers under way will write, the oldest first.
 
     Parameters
     ----------
     depth : :class:`int`
+        Writers under way at most, a power of two. It is the parent that never exceeds it.
+    registers : :class:`int`
         Number of registers.
-    tags : :class:`int`
-        Number of tags, which tell writers apart: no two under way may share one.
 
     Members
     -------
-    mark, mark_reg, mark_tag : :py:`In(...)`
-        Strobe: from now on the writer ``mark_tag`` is the last one of ``mark_reg``.
-    release, release_reg, release_tag : :py:`In(...)`
-        Strobe: the writer ``release_tag`` has written ``release_reg``.
-    reg : :py:`In(range(depth))`
+    put, put_reg : :py:`In(1)`, :py:`In(range(registers))`
+        Strobe: a writer begins. Its register is pending from the next clock on.
+    take : :py:`In(1)`
+        Strobe: the oldest writer has written.
+    reg : :py:`In(range(registers))`
         Register asked for.
     pending : :py:`Out(1)`
-        Whether it waits for a result. Combinational.
+        Whether a writer of it is under way. Combinational.
 
     Raises
     ------
     ValueError
-        If there are no registers or no tags.
+        If there are no registers, or the depth is no power of two.
     """
 
-    def __init__(self, *, depth, tags):
-        if depth < 1:
-            raise ValueError(f"Register count must be positive, not {depth!r}")
-        if tags < 1:
-            raise ValueError(f"Tag count must be positive, not {tags!r}")
+    def __init__(self, *, depth, registers):
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"Depth must be a power of two, 2 or more, not {depth!r}")
+        if registers < 1:
+            raise ValueError(f"Register count must be positive, not {registers!r}")
         self.depth = depth
-        self.tags = tags
+        self.registers = registers
         super().__init__({
-            "mark": In(1), "mark_reg": In(range(depth)), "mark_tag": In(range(tags)),
-            "release": In(1), "release_reg": In(range(depth)), "release_tag": In(range(tags)),
-            "reg": In(range(depth)),
+            "put": In(1), "put_reg": In(range(registers)),
+            "take": In(1),
+            "reg": In(range(registers)),
             "pending": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        # Bits, so that a reset clears them; the tags need none, as they count only while pending.
-        waiting = Signal(self.depth)
-        m.submodules.last = last = Memory(shape=range(self.tags), depth=self.depth, init=[])
-        write, read = last.write_port(), last.read_port(domain="comb")
-        m.d.comb += [
-            write.addr.eq(self.mark_reg),
-            write.data.eq(self.mark_tag),
-            write.en.eq(self.mark),
-            read.addr.eq(self.release_reg),
-        ]
+        put_at, taken_at = Signal(range(self.depth)), Signal(range(self.depth))
+        m.d.sync += [put_at.eq(put_at + self.put), taken_at.eq(taken_at + self.take)]
 
-        with m.If(self.release & (read.data == self.release_tag)):
-            m.d.sync += waiting.bit_select(self.release_reg, 1).eq(0)
-        with m.If(self.mark):
-            m.d.sync += waiting.bit_select(self.mark_reg, 1).eq(1)
-        m.d.comb += self.pending.eq(waiting.bit_select(self.reg, 1))
+        matches = []
+        for n in range(self.depth):
+            reg = Signal(range(self.registers), name=f"reg_{n}", reset_less=True)
+            under_way = Signal(name=f"under_way_{n}")
+            with m.If(self.take & (taken_at == n)):
+                m.d.sync += under_way.eq(0)
+            with m.If(self.put & (put_at == n)):
+                m.d.sync += [under_way.eq(1), reg.eq(self.put_reg)]
+            matches.append(under_way & (reg == self.reg))
+        m.d.comb += self.pending.eq(Cat(matches).any())
 
         return m

@@ -3,10 +3,9 @@
 import random
 
 import pytest
-from amaranth import Module
-from amaranth.back import rtlil
 
 from bench import latency, run
+from conversion import convert
 from trine.hw.normalizer import Normalizer
 from trine.sim.golden.scalar import from_integer
 
@@ -15,41 +14,45 @@ def numbers():
     rng = random.Random(1)
     for bits in range(81):
         low, high = 1 << bits >> 1, (1 << bits) - 1
-        for value in {low, high, rng.randint(low, high)}:
+        for value in sorted({low, high, rng.randint(low, high)}):
             yield value, rng.randint(-1536, 1535)
-    for exponent in (-1536, -563, -562, -561, -512, -511, 430, 431, 462, 463, 511, 512, 1535):
-        for value in (0, 1, (1 << 31) - 1, 1 << 49, (1 << 80) - 1):
+    for exponent in (-1536, -514, -513, -512, -511, -482, -481, 510, 511, 512, 513, 561, 1535):
+        for value in (0, 1, (1 << 31) - 1, 1 << 49, 1 << 78, (1 << 79) - 1, 1 << 79, (1 << 80) - 1):
             yield value, exponent
 
 
-def payload(scalar):
-    return dict(zip("me", scalar))
+def payload(value, exponent):
+    return {"value": value, "exponent": exponent}
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_matches_golden(stall):
     cases = list(numbers())
-    outputs = run(Normalizer(), [{"value": value, "exponent": e} for value, e in cases],
-                  len(cases), stall={"i": stall})
+    outputs = run(Normalizer(), [payload(*case) for case in cases], len(cases), stall=stall)
 
-    assert outputs == [payload(from_integer(*case)) for case in cases]
+    assert [(o["m"], o["e"]) for o in outputs] == [
+        from_integer(value, exponent - 49) for value, exponent in cases]
 
 
 def test_saturates_at_both_ends_of_the_exponent():
-    cases = [((1 << 80) - 1, 462), ((1 << 80) - 1, 463), (1, -482), (1, -483)]
-    outputs = run(Normalizer(), [{"value": value, "exponent": e} for value, e in cases],
-                  len(cases))
+    cases = [(1 << 79, 511), (1 << 79, 512), (1 << 78, 512), (1 << 78, 513),
+             (1 << 79, -512), (1 << 79, -513), (1 << 78, -511), (1 << 78, -512)]
+    outputs = run(Normalizer(), [payload(*case) for case in cases], len(cases))
 
+    largest, smallest = ((1 << 31) - 1, 511), (1 << 30, -512)
     assert [(o["m"], o["e"]) for o in outputs] == [
-        ((1 << 31) - 1, 511), ((1 << 31) - 1, 511), (1 << 30, -512), (0, -512)]
+        (1 << 30, 511), largest, (1 << 30, 511), largest,
+        smallest, (0, -512), smallest, (0, -512)]
 
 
-def test_latency():
-    assert latency(Normalizer(), {"value": 1, "exponent": 0}) == Normalizer.latency
+@pytest.mark.parametrize("leading", [-1, 0, 1, 8, 31, 55, 70, 71, 72, 77, 78, 79])
+def test_latency(leading):
+    shifts = 79 - leading
+    expected = 11 if leading < 0 else 1 + shifts // 8 + max(shifts % 8 - 1, 0)
+
+    assert latency(Normalizer(), payload(1 << leading if leading >= 0 else 0, 0)) == expected
+    assert Normalizer.latency <= expected <= Normalizer.latency_max
 
 
 def test_converts():
-    top = Module()
-    top.submodules.dut = Normalizer()
-
-    assert "shifted_16" in rtlil.convert(top, ports=[])
+    assert "eights" in convert(Normalizer())

@@ -92,7 +92,7 @@ def check_program(dut, program, *, slots, active, stall=0.0):
             if len(expected) > dut.read_latency and not pending:
                 assert (m, e) == expected[-1 - dut.read_latency]
                 seen += 1
-        assert seen > 10
+        assert seen > 10 or not active
         for slot in range(slots):
             for register in range(N_SCALARS):
                 assert await read(ctx, dut, slot, register) == (registers[slot][register], 0)
@@ -134,21 +134,26 @@ def test_sums_truncate_the_smaller_operand():
 
 @pytest.mark.parametrize("slots, active", [(1, 0b1), (3, 0b111), (3, 0b010)])
 @pytest.mark.parametrize("op", list(ScalarOp))
-def test_interval(op, slots, active):
+@pytest.mark.parametrize("constant", [(1 << 30, 0), (0, 0)])
+def test_interval(op, slots, active, constant):
     dut = unit(slots)
     cycles = 0
 
     async def drive(ctx):
         nonlocal cycles
         ctx.set(dut.active, active)
-        await stream_put(ctx, dut.command, command(op, 1))
-        while not ctx.get(dut.idle):
-            await ctx.tick()
-            cycles += 1
+        for timed in (command(ScalarOp.SET, 2, 0, 0, *constant), command(op, 1, 2, 2, *constant)):
+            await stream_put(ctx, dut.command, timed)
+            cycles = 0
+            while not ctx.get(dut.idle):
+                await ctx.tick()
+                cycles += 1
 
     simulate(dut, drive)
     n_active = active.bit_count()
-    assert cycles == n_active * dut.intervals[op] + slots - n_active
+    # The result zero is found by shifting.
+    late = 0 if constant[0] or op in (ScalarOp.RECIP, ScalarOp.RSQRT) else 10
+    assert cycles == n_active * (dut.intervals[op] + late) + slots - n_active
 
 
 def test_queue_takes_sixteen():
@@ -196,12 +201,11 @@ def test_a_statistic_comes_before_a_command_offered_with_it():
         ctx.set(dut.statistic.valid, 1)
         ctx.set(dut.command.payload, command(ScalarOp.SET, 7, 0, 0, 1 << 30, 3))
         ctx.set(dut.command.valid, 1)
-        assert ctx.get(dut.statistic.ready) and not ctx.get(dut.command.ready)
+        assert ctx.get(dut.statistic.ready) and ctx.get(dut.command.ready)
         await ctx.tick()
         ctx.set(dut.statistic.valid, 0)
-        await ctx.tick().until(dut.command.ready)
         ctx.set(dut.command.valid, 0)
-        # The statistic's end does not release the register: the command is its last writer.
+        # After the statistic the register is still pending: the command is its last writer.
         value, pending = None, 1
         while pending:
             value, pending = await read(ctx, dut, 0, 7)

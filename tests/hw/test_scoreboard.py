@@ -1,53 +1,50 @@
-"""Scoreboard: random writers against a model that knows the last writer of each register."""
+"""Scoreboard: random writers against a queue of their registers."""
 
 import random
+from collections import deque
 
 import pytest
-from amaranth.back import rtlil
 
 from bench import simulate
+from conversion import convert
 from trine.hw.scoreboard import Scoreboard
 
 
-def test_only_the_last_writer_releases():
-    rng = random.Random(3)
-    dut = Scoreboard(depth=4, tags=8)
-    under_way, last = {}, {}
+@pytest.mark.parametrize("depth, registers", [(2, 1), (4, 3), (16, 64)])
+def test_what_is_under_way_is_pending(depth, registers):
+    rng = random.Random(depth)
+    dut = Scoreboard(depth=depth, registers=registers)
+    under_way = deque()
 
     async def drive(ctx):
-        for _ in range(400):
-            free = [tag for tag in range(8) if tag not in under_way]
-            marks = bool(free) and rng.random() < 0.5
-            releases = bool(under_way) and rng.random() < 0.5
-            done = rng.choice(sorted(under_way)) if under_way else 0
-            register, tag = rng.randrange(4), rng.choice(free) if free else 0
-            ctx.set(dut.mark, marks)
-            ctx.set(dut.mark_reg, register)
-            ctx.set(dut.mark_tag, tag)
-            ctx.set(dut.release, releases)
-            ctx.set(dut.release_reg, under_way.get(done, 0))
-            ctx.set(dut.release_tag, done)
+        for cycle in range(200):
+            # Full for a while, then empty for a while.
+            eager = 0.8 if cycle & 64 else 0.3
+            put = len(under_way) < depth and rng.random() < eager
+            take = bool(under_way) and rng.random() < 0.5
+            reg = rng.randrange(registers)
+            ctx.set(dut.put, put)
+            ctx.set(dut.put_reg, reg)
+            ctx.set(dut.take, take)
             await ctx.tick()
-            if releases:
-                if last.get(under_way[done]) == done:
-                    del last[under_way[done]]
-                del under_way[done]
-            if marks:
-                under_way[tag] = register
-                last[register] = tag
-            for register in range(4):
-                ctx.set(dut.reg, register)
-                assert ctx.get(dut.pending) == (register in last)
+            if take:
+                under_way.popleft()
+            if put:
+                under_way.append(reg)
+            for reg in {*under_way, *(rng.randrange(registers) for _ in range(3))}:
+                ctx.set(dut.reg, reg)
+                assert ctx.get(dut.pending) == (reg in under_way)
 
     simulate(dut, drive)
 
 
-def test_rejects_no_registers_and_no_tags():
+def test_rejects_wrong_sizes():
     with pytest.raises(ValueError, match=r"^Register count must be positive, not 0$"):
-        Scoreboard(depth=0, tags=1)
-    with pytest.raises(ValueError, match=r"^Tag count must be positive, not 0$"):
-        Scoreboard(depth=1, tags=0)
+        Scoreboard(depth=2, registers=0)
+    for depth in (1, 12):
+        with pytest.raises(ValueError, match=rf"power of two, 2 or more, not {depth}$"):
+            Scoreboard(depth=depth, registers=1)
 
 
 def test_converts():
-    assert "waiting" in rtlil.convert(Scoreboard(depth=64, tags=17))
+    assert "under_way_15" in convert(Scoreboard(depth=16, registers=64))
