@@ -243,9 +243,10 @@ class Board:
         """Return the best rows of the last token: (rows, logits), int arrays, best first."""
         count = self.read("CANDIDATE_COUNT", slot)
         words = np.array(self.connection.read(address("CANDIDATES", slot, 0, 0), 2 * CANDIDATES),
-                         np.uint32).reshape(-1, 2)[:count]
+                         np.uint32).reshape(-1, 2)
         rows, logits = words[:, 0].astype(np.int64), words[:, 1].view(np.int32).astype(np.int64)
-        order = np.lexsort((rows, -logits))
+        # Places that no row has taken hold the smallest logit and the largest row: they come last.
+        order = np.lexsort((rows, -logits))[:count]
         return rows[order], logits[order]
 
     def logits(self, count, slot=0):

@@ -10,6 +10,7 @@ from trine.firmware.registers import (
     MAGIC,
     REGISTERS,
     RING_ENTRIES,
+    TOKEN_BITS,
     Counter,
     RunFlags,
     SampleMode,
@@ -93,9 +94,8 @@ class GoldenBoard(BoardModel):
         if name == "LOGITS":
             return int(sampler.buffer[row]) if row < len(sampler.buffer) else 0
         best = sampler.candidates()
-        if row >= len(best):
-            return 0
-        logit, token = best[row]
+        # A place without a row shows the largest row and the least logit.
+        logit, token = best[row] if row < len(best) else (-(1 << 31), (1 << TOKEN_BITS) - 1)
         return int((token, logit)[column])
 
     def write_register(self, address, word):

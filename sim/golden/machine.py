@@ -164,7 +164,7 @@ class Machine:
             padded = -(-size // config.burst_bytes) * config.burst_bytes
             data = memory[at:at + n].astype(dtype).tobytes().ljust(padded, b"\0")
             self.memory[start:start + padded] = data
-            self._account(slot, fields, memory[at:at + n])
+            self._statistic(slot, fields, memory[at:at + n])
         else:
             data = np.frombuffer(self.memory, dtype, n, start).astype(np.int64)
             y = vector.saturate(data << min(fields["shift"], 31))
