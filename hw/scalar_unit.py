@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from trine.firmware.isa import N_SCALARS
 
 from .multiplier import Multiplier
-from .normalizer import Normalizer
+from .normalizer import EXPONENT_MIN, Normalizer
 from .scalar_command import Scalar, ScalarCommand, ScalarOp
 from .scalar_divider import ScalarDivider
 from .scoreboard import Scoreboard
@@ -90,7 +90,7 @@ class ScalarUnit(wiring.Component):
         # Register 0 is never written, so it stays zero.
         m.submodules.registers = registers = Memory(
             shape=Scalar, depth=self.config.slots * N_SCALARS,
-            init=[{"m": 0, "e": -512}] * (self.config.slots * N_SCALARS))
+            init=[{"m": 0, "e": EXPONENT_MIN}] * (self.config.slots * N_SCALARS))
         write, read = registers.write_port(), registers.read_port()
 
         # The queue; one bit more than an address tells full from empty.
@@ -151,19 +151,21 @@ class ScalarUnit(wiring.Component):
         kept = Signal(31, reset_less=True)
         gaps = [Signal(signed(11), name=f"gap_{n}", reset_less=True) for n in range(2)]
         gap = Signal(10)
-        of_constant, of_products, of_sums, root = (Signal(name=name) for name in (
-            "of_constant", "of_products", "of_sums", "root"))
-        with m.Switch(command.op):
-            with m.Case(ScalarOp.SET, ScalarOp.ADD_CONSTANT):
-                m.d.comb += [of_constant.eq(1), of_sums.eq(1)]
-            with m.Case(ScalarOp.MULTIPLY_CONSTANT):
-                m.d.comb += [of_constant.eq(1), of_products.eq(1)]
-            with m.Case(ScalarOp.ADD):
-                m.d.comb += of_sums.eq(1)
-            with m.Case(ScalarOp.MULTIPLY):
-                m.d.comb += of_products.eq(1)
-            with m.Case(ScalarOp.RSQRT):
-                m.d.comb += root.eq(1)
+        # Known from the clock behind "Fetch" on.
+        of_constant, of_products, of_sums, set_constant, root = (Signal(name=name) for name in (
+            "of_constant", "of_products", "of_sums", "set_constant", "root"))
+
+        def is_any(*ops):
+            return Cat(command.op == op for op in ops).any()
+
+        m.d.sync += [
+            of_constant.eq(is_any(ScalarOp.SET, ScalarOp.ADD_CONSTANT,
+                                  ScalarOp.MULTIPLY_CONSTANT)),
+            of_products.eq(is_any(ScalarOp.MULTIPLY, ScalarOp.MULTIPLY_CONSTANT)),
+            of_sums.eq(is_any(ScalarOp.SET, ScalarOp.ADD, ScalarOp.ADD_CONSTANT)),
+            set_constant.eq(is_any(ScalarOp.SET)),
+            root.eq(is_any(ScalarOp.RSQRT)),
+        ]
         m.d.comb += [
             second.eq(Mux(of_constant, command.constant, read.data)),
             smaller.eq(Mux(gaps[0] < 0, x, y)),
@@ -205,12 +207,13 @@ class ScalarUnit(wiring.Component):
                     m.next = "Load-First"
                 with m.Else():
                     advance()
-                # A constant is set by adding it to zero.
-                m.d.comb += [operand_read.eq(~empty),
-                             operand.eq(Mux(command.op == ScalarOp.SET, 0, command.a))]
+                m.d.comb += [operand_read.eq(~empty), operand.eq(command.a)]
 
             with m.State("Load-First"):
                 m.d.sync += x.eq(read.data)
+                # A constant is set by adding it to zero.
+                with m.If(set_constant):
+                    m.d.sync += [x.m.eq(0), x.e.eq(EXPONENT_MIN)]
                 m.d.comb += [operand_read.eq(1), operand.eq(command.b)]
                 with m.If(of_sums | of_products):
                     m.next = "Load-Second"
