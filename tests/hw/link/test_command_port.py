@@ -8,10 +8,10 @@ from amaranth.back import rtlil
 
 from bench import transfers
 from link_bench import LoggingBoard, commands, memory_behind, registers_behind, request
-from trine.firmware.protocol import Command, cobs_decode, encode
+from trine.firmware.protocol import KEEP_ADDRESS, Command, Status, cobs_decode, encode
 from trine.hw.link.command_port import CommandPort
 
-SIZE = 2048
+SIZE = 1024
 
 
 def script(rng, golden, kinds, count):
@@ -57,7 +57,7 @@ def check(frames, answers, golden, board, *, beat_bytes, burst_beats, stall=0.0)
 
 
 @pytest.mark.parametrize("beat_bytes, burst_beats, stall, count", [
-    (2, 8, 0.0, 90), (2, 8, 0.3, 60), (1, 4, 0.0, 40), (8, 4, 0.2, 40)])
+    (2, 8, 0.0, 60), (2, 8, 0.3, 40), (1, 4, 0.0, 24), (8, 4, 0.2, 24)])
 def test_matches_model(beat_bytes, burst_beats, stall, count):
     options = {"memory_size": SIZE, "burst_bytes": beat_bytes * burst_beats,
                "gateware_version": 0x4321}
@@ -83,14 +83,62 @@ def test_largest_commands():
             request(Command.READ, 5, 256),
             request(Command.MEM_WRITE, 4096, data=rng.randbytes(1024)),
             request(Command.MEM_READ, 4096, 1024),
-            request(Command.MEM_CRC, 0, 8192)]):
-        # Each one twice: the second time, the answer comes from the buffer.
-        for _ in range(2):
+            request(Command.MEM_CRC, 0, 4096)]):
+        # Some twice: the second time, the answer comes from the buffer.
+        for _ in range(1 + (code in (Command.READ, Command.MEM_CRC))):
             frames.append(bytes((seq, code)) + payload)
             answers.append(cobs_decode(golden.receive(encode(seq, code, payload))[:-1])[:-4])
 
     check(frames, answers, golden, board, beat_bytes=16, burst_beats=64)
-    assert len(golden.executed) == 7  # only HELLO is executed twice
+    assert len(golden.executed) == 6
+
+
+def test_limits():
+    """The largest count of everything passes, and one more does not."""
+    size = 1 << 18
+    options = {"memory_size": size, "burst_bytes": 16, "gateware_version": 0x4321}
+    golden, board = LoggingBoard(**options), LoggingBoard(**options)
+    cases = [
+        (request(Command.HELLO), Status.OK),
+        (request(Command.MEM_CRC, 0, 65536 + 16), Status.BAD_LENGTH),
+        (request(Command.MEM_CRC, size - 16, 32), Status.BAD_ADDRESS),
+        (request(Command.MEM_CRC, size - 16, 16), Status.OK),
+        (request(Command.MEM_CRC, 0xfffffff0, 16), Status.BAD_ADDRESS),
+        (request(Command.MEM_CRC, 16, 0), Status.BAD_LENGTH),
+        (request(Command.MEM_READ, 16, 1024 + 16), Status.BAD_LENGTH),
+        (request(Command.MEM_READ, size - 32, 32), Status.OK),
+        (request(Command.MEM_READ, size - 16, 32), Status.BAD_ADDRESS),
+        (request(Command.MEM_READ, 8, 16), Status.BAD_ADDRESS),
+        (request(Command.MEM_READ, 16, 8), Status.BAD_LENGTH),
+        (request(Command.MEM_WRITE, size - 16, data=bytes(16)), Status.OK),
+        (request(Command.MEM_WRITE, size - 16, data=bytes(32)), Status.BAD_ADDRESS),
+        (request(Command.MEM_WRITE, 16), Status.BAD_LENGTH),
+        (request(Command.MEM_WRITE, 16, data=bytes(1020)), Status.BAD_LENGTH),
+        (request(Command.READ, (1 << 20) - 2, 2), Status.OK),
+        (request(Command.READ, (1 << 20) - 2, 3), Status.BAD_ADDRESS),
+        (request(Command.READ, KEEP_ADDRESS | (1 << 20) - 1, 3), Status.OK),
+        (request(Command.READ, KEEP_ADDRESS | 1 << 20, 1), Status.BAD_ADDRESS),
+        (request(Command.READ, 0, 257), Status.BAD_LENGTH),
+        (request(Command.READ, 0, 0), Status.BAD_LENGTH),
+        (request(Command.WRITE, (1 << 20) - 1, data=bytes(4)), Status.OK),
+        (request(Command.WRITE, (1 << 20) - 1, data=bytes(8)), Status.BAD_ADDRESS),
+        (request(Command.WRITE, 1 << 30, data=bytes(4)), Status.BAD_ADDRESS),
+        (request(Command.WRITE, 0, data=bytes(7)), Status.BAD_LENGTH),
+        (request(Command.WRITE, 0), Status.BAD_LENGTH),
+        ((Command.WRITE, b"abc"), Status.BAD_LENGTH),
+        ((Command.READ, b"abcdefg"), Status.BAD_LENGTH),
+        ((Command.HELLO, b"a"), Status.BAD_LENGTH),
+        ((0, b""), Status.BAD_COMMAND),
+        ((7, b"abc"), Status.BAD_COMMAND),
+    ]
+    frames, answers = [], []
+    for (code, payload), status in cases:
+        seq = ((golden._last or 0) + 1) % 256
+        frames.append(bytes((seq, code)) + payload)
+        answers.append(cobs_decode(golden.receive(encode(seq, code, payload))[:-1])[:-4])
+        assert answers[-1][1] == status, (code, payload)
+
+    check(frames, answers, golden, board, beat_bytes=2, burst_beats=8)
 
 
 @pytest.mark.parametrize("beat_bytes, burst_beats", [(1, 2), (2, 1024), (2, 3)])
