@@ -41,9 +41,10 @@ def gumbel(seed, position, row):
 
     seed, position : int, 32 bits; row : int64 (n,)
     returns : int64 (n,), -12694 ... 90852 (-3.1 ... 22.2)
-    error : within 5.3e-4 of -ln(-ln(u)) for the u that the hash stands for; the distribution's
-        distance from Gumbel's is below what a million draws show (Kolmogorov-Smirnov statistic
-        below 0.00136, tested)
+    error : within 5.3e-4 of -ln(-ln(u)) for the u that the hash stands for. A million draws do not
+        tell the distribution from Gumbel's (Kolmogorov-Smirnov statistic 0.0005 to 0.0011 for three
+        seeds, 5 % of ideal generators exceed 0.00136), nor 200,000 tokens of 16 rows theirs from
+        softmax (chi-square 14 on average over twelve seeds and two temperatures, ideal is 15)
     """
     c, b = mix(seed, position, row)
     side = c >> np.uint32(31)
