@@ -92,6 +92,10 @@ class Gearbox(wiring.Component):
         with m.If(valid[0]):
             m.d.comb += in_row.eq(1 + valid[1] + (valid[1] & valid[2]))
         m.d.sync += self.available.eq((in_row << shift) - after)
-        m.d.sync += self.o_data.eq(Cat(words).bit_select(after << 3, 8 * self.out_bytes))
+        # Wide shifts first: fewest multiplexers.
+        window = Cat(words)
+        for n in reversed(range(shift + 1)):
+            window = Mux(after[n], window[8 << n:], window)[:8 * (self.out_bytes + (1 << n) - 1)]
+        m.d.sync += self.o_data.eq(window)
 
         return m

@@ -49,6 +49,9 @@ class Violation(enum.IntEnum):
 class SDRAMChip(wiring.Component):
     """One chip, as an instance of ``sdram_chip.v``: converts to Verilog, for Verilator.
 
+    The reset of the ``sync`` domain, if it has one, takes the chip back to power-up: contents are
+    lost, and violations forgotten.
+
     Parameters
     ----------
     clock_hz : :class:`int`
@@ -108,6 +111,7 @@ class SDRAMChip(wiring.Component):
             p_TINIT_PS=timing.init,
             p_INIT_REFRESHES=timing.init_refreshes,
             i_clk=ClockSignal(),
+            i_rst=ResetSignal(allow_reset_less=True),
             i_cke=pins.cke,
             i_cs_n=pins.cs_n,
             i_ras_n=pins.ras_n,

