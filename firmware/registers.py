@@ -213,8 +213,10 @@ _CONFIG_DOCS = {
 
 _COUNTER_DOCS = {
     Counter.CYCLES: "Cycles in which a run was under way, host wait included.",
-    Counter.CAUSE_HOST: "Cycles that waited for the host's token.",
-    Counter.CAUSE_TAPE: "Cycles in which a unit wanted bytes of the tape that had not come yet.",
+    Counter.CAUSE_HOST: "Cycles that waited for the host's token, the FIFO full: nothing else was "
+                        "left to do.",
+    Counter.CAUSE_TAPE: "Cycles in which a unit wanted bytes of the tape that had not come yet, or "
+                        "the host's token was waited for and the FIFO still filled.",
     Counter.CAUSE_ARRAY: "Cycles in which the array worked on a column of weights.",
     Counter.CAUSE_VECTOR: "Cycles in which the vector engine began an element, and the array did "
                           "not work.",

@@ -149,7 +149,8 @@ class Board:
         if image.size > self.config.memory_size:
             raise BoardError(f"The model needs {image.size} bytes of memory, the board has "
                              f"{self.config.memory_size}; take a smaller model")
-        self.connection.memory_write(0, image.data, progress, resume=True)
+        resume = self.transport.keeps_memory or self.image is not None
+        self.connection.memory_write(0, image.data, progress, resume=resume)
         self.check_image(image)
         self.image = image
         self.run("load")

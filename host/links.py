@@ -34,6 +34,8 @@ class Transport(abc.ABC):
     """
 
     name = "?"
+    #: Whether the device's memory may hold what an earlier program wrote.
+    keeps_memory = True
 
     @abc.abstractmethod
     def write(self, data):

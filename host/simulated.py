@@ -27,6 +27,8 @@ class SimulatedTransport(Transport):
     """
 
     name = "the simulated board"
+    # It has just been switched on; its SDRAM reports what is read before it was written.
+    keeps_memory = False
 
     def __init__(self, config, *, vcd=None, progress=None):
         self._clock_hz = config.clock_hz

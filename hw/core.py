@@ -226,8 +226,9 @@ class Core(wiring.Component):
         }
         m.d.comb += [
             cycle_cause.running.eq(control.running),
-            cycle_cause.host.eq(control.waiting),
-            cycle_cause.tape.eq(sequencer.starved),
+            # While the reader still runs ahead it is not for the host alone that a run waits.
+            cycle_cause.host.eq(control.waiting & reader.ahead),
+            cycle_cause.tape.eq(sequencer.starved | control.waiting),
             cycle_cause.array.eq(array.step),
             cycle_cause.vector.eq(vector.element),
             cycle_cause.scalar.eq(sequencer.scalar_wait),

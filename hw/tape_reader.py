@@ -58,6 +58,8 @@ class TapeReader(wiring.Component):
         Strobe: a beat of the tape came from the memory.
     starved : :py:`Out(1)`
         Strobe: no byte was available while the memory owed some.
+    ahead : :py:`Out(1)`
+        The reader is as far ahead as it can be: the FIFO is full, or the tape at its end.
     """
 
     #: Clocks from the last beat of a word accepted to its bytes available, when empty.
@@ -85,6 +87,7 @@ class TapeReader(wiring.Component):
             "take": self._gearbox.signature.members["take"],
             "memory_beat": Out(1),
             "starved": Out(1),
+            "ahead": Out(1),
         })
 
     def elaborate(self, platform):
@@ -131,5 +134,6 @@ class TapeReader(wiring.Component):
         beat = self.data.valid & self.data.ready & ~self.cancel
         m.d.sync += self.memory_beat.eq(beat)
         m.d.sync += self.starved.eq(~self.idle & ~self.cancel & (self.available == 0))
+        m.d.sync += self.ahead.eq(self.idle | ~fifo.i.ready)
 
         return m

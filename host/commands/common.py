@@ -70,6 +70,6 @@ def loaded_board(args, model):
             print(hint, file=sys.stderr)
         image = model.image(board.config)
         with tqdm(total=len(image.data), unit="B", unit_scale=True, desc="uploading model",
-                  leave=False, delay=1, file=sys.stderr) as bar:
+                  leave=False, delay=1, disable=None, file=sys.stderr) as bar:
             board.upload(image, bar.update)
         yield board

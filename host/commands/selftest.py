@@ -89,7 +89,7 @@ def run(args):
     tokens = tokens[:args.tokens]
     with loaded_board(args, model) as board, \
             tqdm(total=args.tokens, unit="tok", desc="comparing", leave=False,
-                 file=sys.stderr) as bar:
+                 disable=None, file=sys.stderr) as bar:
         result = compare(board, model, tokens, args.tokens, temperature=args.temp, seed=args.seed,
                          progress=bar.update)
         violations = getattr(board.transport, "violations", None)

@@ -91,6 +91,7 @@ class Noisy(Transport):
     """A line that flips bits, loses bytes and adds some, both ways."""
 
     name = "a noisy line"
+    keeps_memory = False
 
     def __init__(self, inner, seed):
         self.inner = inner
