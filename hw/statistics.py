@@ -112,7 +112,7 @@ class Statistics(wiring.Component):
             m.d.comb += lower_write.data.eq(
                 Mux(present[:32] < term[:32], term[:32], present[:32]))
         with m.If(valid[2]):
-            m.d.sync += [carry.eq(total[-1] & self.squares), upper_term.eq(term[_HALF:]),
+            m.d.sync += [carry.eq(total[-1]), upper_term.eq(term[_HALF:]),
                          lower_used.eq(lower_used | 1 << lower_slot)]
 
         m.d.comb += [

@@ -104,29 +104,51 @@ class Program:
 
     def random(self, **fixed):
         """Add a random legal command; ``fixed`` fields are taken as they are."""
-        rng, config = self.rng, self.config
+        rng = self.rng
         while True:
+            op = rng.choice([op.name for op in vector_command.Op])
             fields = command(
-                op=rng.choice([op.name for op in vector_command.Op]),
-                a_source=rng.choice(["VECTOR", "STATE", "SUMS", "LOADS"]),
+                op=op, a_source=rng.choice(["VECTOR", "STATE"]),
                 b_source=rng.choice(["NONE", "VECTOR", "CONSTANT", "CONSTANT_UNSIGNED"]),
-                target=rng.choice(["NONE", "VECTOR", "STATE", "RESIDUAL", "LOGITS", "CODE",
-                                   "CONSTANT", "STORES"]),
+                target={"QUANTIZE": "CODE", "INTERPOLATE": "STATE"}.get(
+                    op, rng.choice(["NONE", "VECTOR", "STATE"])),
                 shift=rng.randrange(64), negate=rng.randrange(2), operand=rng.randrange(64),
                 statistic=rng.choice(["ABSMAX", "SUM_SQUARES"]),
-                stat=rng.choice([0, rng.randrange(1, 64)]),
-                a=rng.randrange(config.vector_words), b=rng.randrange(config.vector_words),
-                dst=rng.randrange(config.vector_words), length=rng.randint(1, 16)) | fixed
+                stat=rng.choice([0, rng.randrange(1, 64)]), length=rng.randint(1, 16))
+            copy = {"op": "MULTIPLY", "b_source": "NONE", "shift": 0}
+            if not fixed:
+                # A third are other units' instructions.
+                fields |= rng.choice([{}] * 10 + [
+                    {"op": "SCALE", "a_source": "SUMS", "target": "VECTOR"},
+                    {"op": "SCALE", "a_source": "SUMS", "target": "RESIDUAL"},
+                    {"op": "SCALE", "a_source": "SUMS", "target": "LOGITS"},
+                    {**copy, "a_source": "LOADS", "target": rng.choice(["VECTOR", "STATE"])},
+                    {**copy, "target": "STORES"},
+                    {"target": "CONSTANT"}])
+            fields |= fixed
+            for field, memory in (("a", "a_source"), ("b", "b_source"), ("dst", "target")):
+                top = self.words(fields[memory]) - fields["length"]
+                # Often at an end of the memory.
+                if field not in fixed and top >= 0:
+                    fields[field] = rng.choice([0, top, rng.randint(0, top)])
             if self.legal(fields):
                 break
         self.add(fields)
 
+    def words(self, memory):
+        """Return the elements of a memory, by the name of a source or target."""
+        config = self.config
+        return {"VECTOR": config.vector_words, "RESIDUAL": config.vector_words,
+                "STATE": config.state_words, "CODE": config.code_words,
+                "CONSTANT": config.constant_words,
+                "CONSTANT_UNSIGNED": config.constant_words}.get(memory, 1 << 16)
+
     def legal(self, fields):
         """Tell whether the instruction set and the engine's contract allow a command."""
-        config, n = self.config, fields["length"]
+        n = fields["length"]
         op, source, target = fields["op"], fields["a_source"], fields["target"]
         if target == "CONSTANT":
-            return fields["dst"] + n <= config.constant_words
+            return fields["dst"] + n <= self.words(target)
         if source == "LOADS":
             ok = op == "MULTIPLY" and fields["b_source"] == "NONE" and not fields["shift"] and \
                 target in ("VECTOR", "STATE")
@@ -142,19 +164,11 @@ class Program:
         else:
             ok = target in ("NONE", "VECTOR", "STATE")
         # Ranges within the memories; results over operands only element on element.
-        reads = []
-        if source in ("VECTOR", "STATE"):
-            reads.append((source, fields["a"]))
-        if fields["b_source"] == "VECTOR":
-            reads.append(("VECTOR", fields["b"]))
-        elif fields["b_source"] != "NONE":
-            reads.append(("CONSTANT", fields["b"]))
-        writes = [("VECTOR" if target == "RESIDUAL" else target, fields["dst"])]
-        words = {"VECTOR": config.vector_words, "STATE": config.state_words,
-                 "CONSTANT": config.constant_words, "CODE": config.code_words}
-        return ok and all(at + n <= words.get(memory, 1 << 16) for memory, at in reads + writes) \
-            and all(memory != other or at == where or abs(at - where) >= n
-                    for memory, at in reads for other, where in writes)
+        reads = [(source, fields["a"]), (fields["b_source"], fields["b"])]
+        return ok and all(at + n <= self.words(memory)
+                          for memory, at in [*reads, (target, fields["dst"])]) \
+            and all(memory != target or at == fields["dst"] or abs(at - fields["dst"]) >= n
+                    for memory, at in reads)
 
     def finish(self):
         """Read every memory back through stores."""
