@@ -3,10 +3,11 @@
 #   make generate     text from the simulated board          (ARGS='-p "Once" -n 64' adds options)
 #   make test         the test suite                         (ARGS='-k array' chooses tests)
 #   make test-train   installs PyTorch, trains 200 steps, checks the export
+#   make test-wheel   installs the wheel in an empty folder and generates two tokens
 #   make lint         ruff
 #   make clean        removes .venv and build/
 
-.PHONY: generate test test-train lint clean
+.PHONY: generate test test-train test-wheel lint clean
 .DEFAULT_GOAL := generate
 
 BIN := .venv/bin
@@ -19,7 +20,7 @@ generate: .venv/runtime.stamp
 	@{ $(COMPILER); } >/dev/null || [ -e .venv/ziglang.stamp ] || \
 		{ echo "No C++ compiler found: installing ziglang (400 MB) in its place." >&2; \
 		  $(PIP) ziglang && touch .venv/ziglang.stamp; }
-	@$(BIN)/trine generate --seed 1 $(ARGS)
+	@$(BIN)/trine generate --seed 1 -n 160 $(ARGS)
 
 # cocotb compiles its benches through Verilator's own makefiles and scripts.
 test: .venv/dev.stamp
@@ -30,6 +31,16 @@ test: .venv/dev.stamp
 
 test-train: .venv/train.stamp
 	@$(BIN)/python -m pytest tests/training $(ARGS)
+
+# What an editable install has and a wheel may lack: packages and files that nobody listed.
+test-wheel: .venv/runtime.stamp
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --wheel-dir build/wheel .
+	@python3 -m venv build/wheel/venv
+	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt build/wheel/*.whl
+	@cd build/wheel && venv/bin/trine generate -n 2 --seed 1 --json
 
 lint: .venv/dev.stamp
 	@$(BIN)/ruff check .

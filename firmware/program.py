@@ -128,7 +128,7 @@ class _Writer:
         self.rms(_RMS, _SQUARES, model.dim, fraction, before=_FIRST)
 
     def quantize(self, name, gain, a, dst, fraction):
-        """Make the codes of a * gain; return the product's fraction bits, _ABSMAX keeps its size."""
+        """Make the codes of a * gain; _ABSMAX keeps its size. Return the product's fraction."""
         self.gain(name, gain, a, dst, statistic=Statistic.ABSMAX, stat=_ABSMAX)
         self.op(Opcode.SCALAR_RECIP, dst=_INVERSE, a=_ABSMAX)
         self.times(_INVERSE, _INVERSE, ratio(127))
