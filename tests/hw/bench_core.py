@@ -1,0 +1,346 @@
+"""The whole core on Verilator, driven by frames, against the golden machine. Run by test_core.py.
+
+The tests run one after the other on the same board, as they would on a real one.
+"""
+
+from collections import deque
+
+import cocotb
+import numpy as np
+from cocotb.triggers import RisingEdge, Timer
+from cocotb.utils import get_sim_time
+
+from checkpoints import tiny_model
+from cocotb_support import parameters, start_clock
+from random_tapes import random_image
+from trine.firmware import protocol
+from trine.firmware.config import Config
+from trine.firmware.protocol import Command, Status
+from trine.firmware.registers import (
+    Counter,
+    Error,
+    RunFlags,
+    SampleMode,
+    State,
+    address,
+)
+from trine.sim.golden.machine import Machine
+
+CONFIG = Config(**parameters()["config"]) if parameters() else None
+#: Cycles that any answer may take.
+PATIENCE = 20_000
+#: Nanoseconds of a cycle.
+PERIOD = 10
+
+
+class Board:
+    """Sends commands, one at a time, and collects what comes back."""
+
+    def __init__(self, dut):
+        self.dut = dut
+        self.edge = RisingEdge(dut.clk)
+        self.deframer = protocol.Deframer()
+        self.frames = deque()
+        self.seq = 0
+
+    @property
+    def cycles(self):
+        return get_sim_time("ns") // PERIOD
+
+    async def wait(self, cycles):
+        # Python need not see each of them.
+        await Timer(cycles * PERIOD, "ns")
+        await self.edge
+
+    async def collect(self):
+        self.dut.tx__ready.value = 1
+        while True:
+            if not self.dut.tx__valid.value:
+                await RisingEdge(self.dut.tx__valid)
+            await self.edge
+            if self.dut.tx__valid.value:
+                byte = bytes((int(self.dut.tx__payload.value),))
+                self.frames.extend(self.deframer.feed(byte))
+
+    async def command(self, code, payload=b""):
+        dut = self.dut
+        self.seq = (self.seq + 1) % 256
+        for byte in protocol.encode(self.seq, code, payload):
+            dut.rx__payload.value = byte
+            dut.rx__valid.value = 1
+            await self.edge
+            while not dut.rx__ready.value:
+                await self.edge
+        dut.rx__valid.value = 0
+        deadline = self.cycles + PATIENCE
+        while not self.frames:
+            await self.wait(4)
+            assert self.cycles < deadline, f"no answer to {Command(code).name}"
+        frame = self.frames.popleft()
+        assert (frame.seq, frame.code) == (self.seq, Status.OK)
+        return frame.payload
+
+    async def read_words(self, at, count):
+        payload = await self.command(Command.READ, at.to_bytes(4, "little")
+                                     + count.to_bytes(2, "little"))
+        return np.frombuffer(payload, "<u4").tolist()
+
+    async def read(self, name, *index):
+        return (await self.read_words(address(name, *index), 1))[0]
+
+    async def write(self, name, *index_and_words):
+        *index, words = index_and_words
+        words = words if isinstance(words, list) else [words]
+        await self.command(Command.WRITE, address(name, *index).to_bytes(4, "little")
+                           + np.array(words, "<u4").tobytes())
+
+    async def upload(self, data, at=0):
+        for start in range(0, len(data), protocol.DATA_MAX):
+            part = data[start:start + protocol.DATA_MAX]
+            await self.command(Command.MEM_WRITE, (at + start).to_bytes(4, "little") + part)
+
+    async def download(self, at, size):
+        data = b""
+        while len(data) < size:
+            part = min(protocol.DATA_MAX, size - len(data))
+            data += await self.command(Command.MEM_READ, (at + len(data)).to_bytes(4, "little")
+                                       + part.to_bytes(2, "little"))
+        return data
+
+    async def start(self, tape, count, *, active, reset=0, flags=0):
+        for name, word in (("RUN_BASE", tape.base), ("RUN_BEATS", tape.beats),
+                           ("RUN_COUNT", count), ("RUN_ACTIVE", active), ("RUN_RESET", reset),
+                           ("RUN_FLAGS", int(flags))):
+            await self.write(name, word)
+        await self.write("START", 1)
+
+    async def until(self, *states, cycles=1_000_000):
+        deadline = self.cycles + cycles
+        while (state := State(await self.read("STATUS"))) not in states:
+            assert state != State.ERROR, await self.read_words(address("ERROR"), 3)
+            assert self.cycles < deadline, f"still {state.name}"
+            await self.wait(200)
+        return state
+
+    async def run(self, tape, **options):
+        await self.start(tape, 1, **options)
+        await self.until(State.IDLE)
+
+    async def counters(self):
+        words = await self.read_words(address("CYCLES", 0), 2 * len(Counter))
+        return np.array([words[2 * c] | words[2 * c + 1] << 32 for c in Counter])
+
+    async def newest(self, count, slot):
+        """Return (token, crc) of the last ``count`` plays."""
+        total = await self.read("TOKEN_COUNT", slot)
+        entries = []
+        for n in range(total - count, total):
+            entries.append(tuple(await self.read_words(address("RING", slot, n % 1024, 0), 2)))
+        return entries
+
+
+async def connect(dut):
+    board = Board(dut)
+    start_clock(dut, period=PERIOD)
+    cocotb.start_soon(board.collect())
+    greeting = await board.command(Command.HELLO)
+    assert greeting[:4] == b"TRNE"
+    await board.write("RESET", 1)
+    return board
+
+
+def play(machine, tape, inputs, active):
+    """Play on the golden machine; return (token, crc) by slot."""
+    tokens = machine.play(tape, inputs, active)
+    return {slot: (token, machine.slots[slot].sampler.crc) for slot, token in zip(active, tokens)}
+
+
+def masks(active):
+    return sum(1 << slot for slot in active)
+
+
+async def check_saved(board, machine, image, active):
+    """Let both save what they hold, and compare it."""
+    machine.play(image.tapes["save"], None, active)
+    await board.run(image.tapes["save"], active=masks(active))
+    for slot in active:
+        at = (image.state_base + slot * image.state_stride) * CONFIG.memory_bytes
+        size = image.state_stride * CONFIG.memory_bytes
+        size = min(size, 4 * image.state_words)
+        size -= size % CONFIG.burst_bytes
+        assert await board.download(at, size) == bytes(machine.memory[at:at + size])
+
+
+@cocotb.test()
+async def tiny_model_generates(dut):
+    """32 tokens: a prompt, then what was sampled; every logit's CRC and the final state."""
+    board = await connect(dut)
+    image = tiny_model().image(CONFIG)
+    machine = Machine(CONFIG, image.data)
+    everyone = list(range(CONFIG.slots))
+    await board.upload(image.data)
+    machine.play(image.tapes["load"])
+    await board.run(image.tapes["load"], active=masks(everyone))
+
+    prompts = [[1 + slot, 7, 3] for slot in everyone]
+    expected = [[] for _ in everyone]
+    for step in range(32):
+        tokens = [prompt[step] if step < len(prompt) else given[-1][0]
+                  for prompt, given in zip(prompts, expected)]
+        for slot, entry in play(machine, image.tapes["token"], tokens, everyone).items():
+            expected[slot].append(entry)
+
+    before = await board.counters()
+    for slot, prompt in enumerate(prompts):
+        await board.write("TOKEN_QUEUE", slot, prompt[0])
+        for token in prompt[1:]:
+            await board.write("TOKEN_QUEUE", slot, token)
+    await board.start(image.tapes["token"], 32, active=masks(everyone), reset=masks(everyone),
+                      flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+    await board.until(State.IDLE)
+    counted = await board.counters() - before
+    for slot in everyone:
+        assert await board.newest(32, slot) == expected[slot]
+        assert await board.read("POSITION", slot) == 32
+        logits = machine.slots[slot].sampler.logits
+        rows = min(len(logits), CONFIG.logit_words)
+        words = await board.read_words(address("LOGITS", slot, 0), rows)
+        np.testing.assert_array_equal(np.array(words, np.uint32).view(np.int32), logits[:rows])
+    await check_saved(board, machine, image, everyone)
+
+    # Every cycle has one cause.
+    causes = counted[Counter.CAUSE_HOST:Counter.CAUSE_ISSUE + 1]
+    assert counted[Counter.CYCLES] == causes.sum()
+    assert counted[Counter.TOKENS] == 32
+    assert counted[Counter.CAUSE_HOST] == 0
+    assert counted[Counter.ARRAY_BUSY] == counted[Counter.CAUSE_ARRAY]
+    cocotb.log.info("cycles per token: %s", {c.name: float(counted[c] / 32) for c in Counter})
+
+
+@cocotb.test()
+async def random_tapes_match(dut):
+    """Every instruction, with random fields: logits, saved memories and saturations."""
+    board = await connect(dut)
+    everyone = list(range(CONFIG.slots))
+    for seed in range(parameters()["tapes"]):
+        image = random_image(CONFIG, seed)
+        machine = Machine(CONFIG, image.data)
+        await board.upload(image.data)
+        rng = np.random.default_rng(seed)
+        gumbel = seed % 2
+        await board.write("SAMPLE_MODE", SampleMode.GUMBEL if gumbel else SampleMode.ARGMAX)
+        await board.write("BETA", 300)
+        machine.beta = 300 if gumbel else None
+        for slot in everyone:
+            await board.write("SEED", slot, 1000 * seed + slot)
+            machine.slots[slot].seed = 1000 * seed + slot
+        saturations = await board.read("SATURATIONS", 0)
+        for turn in range(3):
+            active = everyone if turn != 1 else everyone[-1:]
+            tokens = rng.integers(0, 100, CONFIG.slots).tolist()
+            expected = play(machine, image.tapes["token"], tokens, active)
+            for slot in active:
+                await board.write("TOKEN_QUEUE", slot, tokens[slot])
+            await board.run(image.tapes["token"], active=masks(active), flags=RunFlags.TOKENS,
+                            reset=0 if turn else masks(everyone))
+            for slot in active:
+                assert await board.newest(1, slot) == [expected[slot]], f"tape {seed}"
+            await check_saved(board, machine, image, active)
+        assert await board.read("SATURATIONS", 0) - saturations == machine.saturations
+
+
+@cocotb.test()
+async def a_run_waits_for_the_host_and_stops(dut):
+    board = await connect(dut)
+    image = tiny_model().image(CONFIG)
+    machine = Machine(CONFIG, image.data)
+    await board.upload(image.data)
+    await board.run(image.tapes["load"], active=1)
+    machine.play(image.tapes["load"])
+    await board.write("SAMPLE_MODE", SampleMode.ARGMAX)
+
+    before = await board.counters()
+    await board.start(image.tapes["token"], 0, active=1, reset=1, flags=RunFlags.TOKENS)
+    for token in (5, 2):
+        await board.until(State.WAITING)
+        await board.write("TOKEN_QUEUE", 0, token)
+    await board.until(State.WAITING)
+    assert await board.newest(2, 0) == [
+        play(machine, image.tapes["token"], [token] * CONFIG.slots, [0])[0] for token in (5, 2)]
+    await board.write("STOP", 1)
+    await board.until(State.IDLE)
+    counted = await board.counters() - before
+    assert counted[Counter.TOKENS] == 2
+    assert counted[Counter.CAUSE_HOST] > 100
+
+    # It goes on where it stopped.
+    await board.write("TOKEN_QUEUE", 0, 9)
+    await board.run(image.tapes["token"], active=1, flags=RunFlags.TOKENS)
+    assert await board.newest(1, 0) == [
+        play(machine, image.tapes["token"], [9] * CONFIG.slots, [0])[0]]
+
+
+@cocotb.test()
+async def a_broken_tape_is_explained_and_forgotten(dut):
+    board = await connect(dut)
+    image = tiny_model().image(CONFIG)
+    await board.upload(image.data)
+    await board.run(image.tapes["load"], active=1)
+    tape = image.tapes["token"]
+    at = tape.base * CONFIG.memory_bytes
+    burst = CONFIG.burst_bytes
+
+    async def fails(error, position):
+        await board.write("TOKEN_QUEUE", 0, 1)
+        await board.start(tape, 3, active=1, reset=1, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+        while await board.read("STATUS") != State.ERROR:
+            pass
+        assert (await board.read_words(address("ERROR"), 2)) == [error, position]
+        await board.write("RESET", 1)
+        assert await board.read("STATUS") == State.IDLE
+
+    # An opcode that does not exist, where the second instruction was.
+    head = image.data[at:at + 2 * burst]
+    second = 24
+    assert head[:1] != head[second:second + 1]
+    await board.upload(head[:second] + bytes((48,)) + head[second + 1:], at)
+    await fails(Error.UNDEFINED_OPCODE, second)
+    await board.upload(head, at)
+
+    # A tape that ends within its last matrix.
+    whole = tape
+    tape = type(tape)(tape.base, tape.beats - 4 * CONFIG.burst_beats, tape.size)
+    await board.write("TOKEN_QUEUE", 0, 1)
+    await board.start(tape, 3, active=1, reset=1, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+    while await board.read("STATUS") != State.ERROR:
+        pass
+    assert await board.read("ERROR") == Error.TAPE_ENDED
+    await board.write("RESET", 1)
+
+    # The machine is whole again, without another upload.
+    machine = Machine(CONFIG, image.data)
+    machine.play(image.tapes["load"])
+    expected = play(machine, whole, [5] * CONFIG.slots, [0])[0]
+    await board.write("TOKEN_QUEUE", 0, 5)
+    await board.run(whole, active=1, reset=1, flags=RunFlags.TOKENS)
+    assert await board.newest(1, 0) == [expected]
+
+
+@cocotb.test()
+async def reset_at_any_time_leaves_a_whole_machine(dut):
+    board = await connect(dut)
+    image = tiny_model().image(CONFIG)
+    machine = Machine(CONFIG, image.data)
+    await board.upload(image.data)
+    await board.run(image.tapes["load"], active=1)
+    machine.play(image.tapes["load"])
+    expected = play(machine, image.tapes["token"], [5] * CONFIG.slots, [0])[0]
+    for when in (1, 60, 333, 1111, 2500):
+        await board.write("TOKEN_QUEUE", 0, 5)
+        await board.start(image.tapes["token"], 0, active=1, reset=1,
+                          flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+        await board.wait(when)
+        await board.write("RESET", 1)
+        await board.write("TOKEN_QUEUE", 0, 5)
+        await board.run(image.tapes["token"], active=1, reset=1, flags=RunFlags.TOKENS)
+        assert await board.newest(1, 0) == [expected], f"reset after {when}"
