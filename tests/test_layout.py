@@ -42,6 +42,7 @@ NO_GOLDEN = {
     "scalar_operands", # moves data
     "scoreboard",      # no arithmetic
     "sdram",        # moves data
+    "sdram_banks",  # gives commands
     "sequencer",  # sim/golden/machine.py
     "sigmoid",         # sim/golden/vector.py: sigmoid
     "slot_memory",     # moves data

@@ -4,12 +4,12 @@ Ref: Micron MT48LC16M16A2 data sheet (commands, initialisation, concurrent bank 
 """
 
 from amaranth import *
-from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .arbiter import BurstArbiter
 from .countdown import Countdown
+from .sdram_banks import SDRAMBanks
 from .sdram_pins import Command, SDRAMPins, column_pins
 from .sdram_timing import SDRAMGeometry, SDRAMTiming
 from .signature import MemorySignature
@@ -21,12 +21,8 @@ class SDRAMController(wiring.Component):
     """Controller of one SDR SDRAM chip: bursts of 8, and only refresh interrupts a linear stream.
 
     Addresses are row, bank, column from the top, so a linear stream walks through the banks. Two
-    bursts are under way: while one waits for the data bus with its row open, the bank of the next
-    is precharged and activated in the command slots that the running burst leaves free. A refresh
-    takes its turn between two bursts: ``rp + rfc + rcd`` clocks, 13 of 781 at 100 MHz. It is due
-    every ``refi`` and waits for three bursts at most, with the rows they open.
-
-    tRAS and tRC need no timers: a row is closed only after a burst from it.
+    bursts are prepared ahead of the running one, in the command slots that it leaves free
+    (:class:`SDRAMBanks`). A refresh costs ``rp + rfc + rcd`` clocks, 13 of 781 at 100 MHz.
 
     All pins are driven by registers; ``dq_i`` is registered once on arrival.
 
@@ -88,8 +84,8 @@ class SDRAMController(wiring.Component):
     @property
     def latency(self):
         """Clocks from a tape command accepted while idle to its first beat, its bank closed."""
-        return (BurstArbiter.request_latency + 1 + max(self.cycles.rcd, 2) + self.read_latency
-                + BurstArbiter.beat_latency)
+        return (BurstArbiter.request_latency + SDRAMBanks.latency + max(self.cycles.rcd, 2)
+                + self.read_latency + BurstArbiter.beat_latency)
 
     @property
     def read_latency(self):
@@ -99,181 +95,64 @@ class SDRAMController(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        cycles, geometry, burst = self.cycles, self.geometry, self.burst_beats
+        cycles, burst = self.cycles, self.burst_beats
 
         m.submodules.arbiter = arbiter = BurstArbiter(
-            beat_bytes=geometry.beat_bytes, addr_width=geometry.addr_width, burst_beats=burst)
+            beat_bytes=self.geometry.beat_bytes, addr_width=self.geometry.addr_width,
+            burst_beats=burst)
+        m.submodules.banks = banks = SDRAMBanks(
+            cycles=cycles, init_refreshes=self.timing.init_refreshes, geometry=self.geometry,
+            burst_beats=burst)
         connect(m, memory=flipped(self.memory), arbiter=arbiter.memory)
+        connect(m, arbiter=arbiter.request, banks=banks.request)
 
-        # The request whose bank is made ready, taken apart.
-        request = arbiter.request
-        burst_bits = geometry.col_bits - 3
-        col = request.p.addr[:burst_bits]
-        bank = request.p.addr[burst_bits:][:geometry.bank_bits]
-        row = request.p.addr[burst_bits + geometry.bank_bits:]
-
-        # The request before it, whose row is open (`ready`) or being opened.
-        valid = Signal()
-        ready = Signal()
-        now = Signal(data.StructLayout({
-            "col": col.shape(), "bank": bank.shape(), "write": 1, "tape": 1, "last": 1}))
-
-        # The burst on the data bus. `beat` is the next one; it runs for 8 clocks from `issue`.
-        issue = Signal()
+        # The data bus: a burst runs for 8 clocks from its transfer, and `beat` is its next one.
+        # `turning` keeps written data off the bus while read data leave it, `recovering` is tWR.
+        new = banks.burst
+        issue = new.valid & new.ready
         runs = Signal()
         beat = Signal(range(burst))
-        running = Signal(data.StructLayout({
-            "bank": bank.shape(), "write": 1, "tape": 1, "last": 1}))
-
-        # `wait` runs between the commands of the bank machine, `opening` is tRCD, `turning` keeps
-        # written data off the bus while read data leave it, `recovering` is tWR.
-        wait = Countdown(m, name="wait", longest=max(
-            cycles.rp, cycles.rfc, cycles.mrd, cycles.rrd))
-        opening = Countdown(m, name="opening", longest=cycles.rcd)
+        running = Signal(new.payload.shape())
         turning = Countdown(m, name="turning", longest=burst + cycles.cas + 1)
         recovering = Countdown(m, name="recovering", longest=burst - 1 + cycles.wr)
-
-        # Refresh is due at a fixed rate, however long each one waits.
-        initialized = Signal()
-        due = Signal()
-        due_left = Signal(range(cycles.refi), init=cycles.refi - 1)
-        with m.If(due_left == 0):
-            m.d.sync += due_left.eq(cycles.refi - 1)
-            m.d.sync += due.eq(initialized)
-        with m.Else():
-            m.d.sync += due_left.eq(due_left - 1)
-
-        # Open rows, and what the request finds in its bank.
-        m.submodules.rows = rows = Memory(shape=row.shape(), depth=geometry.banks, init=[])
-        rows_read = rows.read_port(domain="comb")
-        rows_write = rows.write_port()
-        is_open = Signal(geometry.banks)
-        hit = Signal()
-        closed = Signal()
         m.d.comb += [
-            rows_read.addr.eq(bank),
-            rows_write.addr.eq(bank),
-            rows_write.data.eq(row),
+            new.ready.eq(~runs & (~new.p.write | turning.done)),
+            banks.running.eq(runs),
+            banks.running_bank.eq(running.bank),
+            banks.recovered.eq(recovering.done),
         ]
-        m.d.sync += hit.eq(is_open.bit_select(bank, 1) & (rows_read.data == row))
-        m.d.sync += closed.eq(~is_open.bit_select(bank, 1))
-        in_use = (valid & (now.bank == bank)) | (runs & (running.bank == bank))
-
-        command = Signal(Command, init=Command.DESELECT)
-        m.d.sync += command.eq(Command.NOP)
-
-        def pass_on():
-            with m.If(~valid):
-                m.d.comb += request.ready.eq(1)
-                m.d.sync += [
-                    valid.eq(1),
-                    ready.eq(0),
-                    now.col.eq(col),
-                    now.bank.eq(bank),
-                    now.write.eq(request.p.write),
-                    now.tape.eq(request.p.tape),
-                    now.last.eq(request.p.last),
-                ]
-                m.next = "Look"
-
-        def activate():
-            # One timer serves every tRCD, so the burst ahead must be through with it.
-            with m.If(wait.done & ~issue & (~valid | ready)):
-                m.d.comb += rows_write.en.eq(1)
-                m.d.sync += is_open.bit_select(bank, 1).eq(1)
-                m.d.sync += command.eq(Command.ACTIVATE)
-                m.d.sync += self.pins.ba.eq(bank)
-                m.d.sync += self.pins.a.eq(row)
-                m.d.sync += wait.start(cycles.rrd)
-                m.d.sync += opening.start(cycles.rcd)
-                m.next = "Pass-On"
-
-        init_left = Signal(range(cycles.init + 1), init=cycles.init)
-        refreshes_left = Signal(range(self.timing.init_refreshes + 1),
-                                init=self.timing.init_refreshes)
-        with m.FSM():
-            with m.State("Power-Up"):
-                m.d.sync += init_left.eq(init_left - 1)
-                with m.If(init_left == 0):
-                    m.next = "Precharge-All"
-            with m.State("Precharge-All"):
-                with m.If(wait.done & ~valid & ~runs & recovering.done):
-                    m.d.sync += is_open.eq(0)
-                    m.d.sync += command.eq(Command.PRECHARGE)
-                    m.d.sync += self.pins.a.eq(1 << 10)
-                    m.d.sync += wait.start(cycles.rp)
-                    m.next = "Refresh"
-            with m.State("Refresh"):
-                with m.If(wait.done):
-                    m.d.sync += due.eq(0)
-                    m.d.sync += command.eq(Command.REFRESH)
-                    m.d.sync += wait.start(cycles.rfc)
-                    m.d.sync += refreshes_left.eq(refreshes_left - 1)
-                    with m.If(initialized):
-                        m.next = "Look"
-                    with m.Elif(refreshes_left <= 1):
-                        m.next = "Load-Mode"
-            with m.State("Load-Mode"):
-                with m.If(wait.done):
-                    m.d.sync += initialized.eq(1)
-                    m.d.sync += command.eq(Command.LOAD_MODE)
-                    m.d.sync += self.pins.ba.eq(0)
-                    m.d.sync += self.pins.a.eq(cycles.cas << 4 | 0b011)  # sequential bursts of 8
-                    m.d.sync += self.pins.dqm.eq(0)
-                    m.d.sync += wait.start(cycles.mrd)
-                    m.next = "Look"
-            with m.State("Look"):
-                with m.If(due):
-                    m.next = "Precharge-All"
-                with m.Elif(request.valid):
-                    m.next = "Decide"
-            with m.State("Decide"):
-                with m.If(hit):
-                    pass_on()
-                with m.Elif(closed):
-                    activate()
-                with m.Elif(wait.done & ~issue & ~in_use & recovering.done):
-                    m.d.sync += command.eq(Command.PRECHARGE)
-                    m.d.sync += self.pins.ba.eq(bank)
-                    m.d.sync += self.pins.a.eq(0)
-                    m.d.sync += wait.start(cycles.rp)
-                    m.next = "Activate"
-            with m.State("Activate"):
-                activate()
-            with m.State("Pass-On"):
-                pass_on()
-
-        # Onto the data bus as soon as it is free.
-        m.d.comb += issue.eq(valid & (ready | opening.done) & ~runs & (~now.write | turning.done))
-        with m.If(valid & opening.done):
-            m.d.sync += ready.eq(1)
         with m.If(runs):
             m.d.sync += beat.eq(beat + 1)
             m.d.sync += runs.eq(beat != burst - 1)
         with m.If(issue):
-            m.d.sync += [
-                valid.eq(0),
-                runs.eq(1),
-                beat.eq(1),
-                running.bank.eq(now.bank),
-                running.write.eq(now.write),
-                running.tape.eq(now.tape),
-                running.last.eq(now.last),
-                self.pins.ba.eq(now.bank),
-                self.pins.a.eq(column_pins(now.col << 3)),
-            ]
-            with m.If(now.write):
-                m.d.sync += command.eq(Command.WRITE)
+            m.d.sync += runs.eq(1)
+            m.d.sync += beat.eq(1)
+            m.d.sync += running.eq(new.payload)
+            with m.If(new.p.write):
                 m.d.sync += recovering.start(burst - 1 + cycles.wr)
             with m.Else():
-                m.d.sync += command.eq(Command.READ)
                 m.d.sync += turning.start(burst + cycles.cas + 1)
-        m.d.sync += self.pins.cke.eq(1)
+
+        # Commands.
+        command = Signal(Command, init=Command.DESELECT)
         m.d.comb += Cat(self.pins.we_n, self.pins.cas_n, self.pins.ras_n,
                         self.pins.cs_n).eq(command)
+        m.d.sync += [
+            self.pins.cke.eq(1),
+            self.pins.dqm.eq(Mux(banks.initialized, 0, ~0)),
+            command.eq(banks.command),
+            self.pins.ba.eq(banks.ba),
+            self.pins.a.eq(banks.a),
+        ]
+        with m.If(issue):
+            m.d.sync += [
+                command.eq(Mux(new.p.write, Command.WRITE, Command.READ)),
+                self.pins.ba.eq(new.p.bank),
+                self.pins.a.eq(column_pins(new.p.col)),
+            ]
 
         # Data to the chip.
-        writes = (issue & now.write) | (runs & running.write)
+        writes = Mux(runs, running.write, issue & new.p.write)
         m.d.comb += arbiter.stored.ready.eq(writes)
         m.d.sync += self.pins.dq_oe.eq(writes)
         m.d.sync += self.pins.dq_o.eq(arbiter.stored.payload)
@@ -281,8 +160,8 @@ class SDRAMController(wiring.Component):
             runs & running.write & running.last & (beat == burst - 1))
 
         # Data from the chip: two flags travel along with them.
-        reads = (issue & ~now.write) | (runs & ~running.write)
-        tape = Mux(issue, now.tape, running.tape)
+        reads = Mux(runs, ~running.write, issue & ~new.p.write)
+        tape = Mux(runs, running.tape, new.p.tape)
         reads_later = Signal(self.read_latency)
         tape_later = Signal(self.read_latency)
         m.d.sync += [
