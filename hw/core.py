@@ -231,7 +231,7 @@ class Core(wiring.Component):
             cycle_cause.tape.eq(sequencer.starved | control.waiting),
             cycle_cause.array.eq(array.step),
             cycle_cause.vector.eq(vector.element),
-            cycle_cause.scalar.eq(sequencer.scalar_wait),
+            cycle_cause.scalar.eq(sequencer.scalar_wait | vector.scalar_wait),
             cycle_cause.burst.eq(mover.busy),
             cycle_cause.drain.eq(array.busy | vector.busy | ~sampler.idle),
             cycle_cause.token.eq(control.between),

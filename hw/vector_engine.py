@@ -68,6 +68,8 @@ class VectorEngine(wiring.Component):
         Strobe: an element leaves the pipeline (FILL has none).
     saturated : :py:`Out(1)`
         Strobe: its result stands at an end of int32. Codes and stores don't count.
+    scalar_wait : :py:`Out(1)`
+        Strobe: a scalar that is still computed is waited for, or its unit takes no statistic yet.
     """
 
     #: Clocks from an issued element to its result.
@@ -99,6 +101,7 @@ class VectorEngine(wiring.Component):
             "statistic": Out(stream.Signature(statistic_layout(config))),
             "element": Out(1),
             "saturated": Out(1),
+            "scalar_wait": Out(1),
         })
 
     @classmethod
@@ -227,6 +230,8 @@ class VectorEngine(wiring.Component):
             self.statistic.p.value.eq(statistics.o.p.value),
             self.statistic.p.reg.eq(command.stat),
             statistics.o.ready.eq(self.statistic.ready),
+            self.scalar_wait.eq((self.busy & ~issue.all_loaded & self.scalar_pending)
+                                | (self.statistic.valid & ~self.statistic.ready)),
         ]
 
         # The end: everything written, everything taken.
