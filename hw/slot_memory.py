@@ -12,8 +12,8 @@ class SlotMemory(wiring.Component):
     """Block RAM with ``words`` elements for each slot, one write port and one or more read ports.
 
     Element ``addr`` of a slot lies in row ``slot * words + addr``. Each read port has its own copy
-    of the rows: ``reads * slots * words`` elements of block RAM. A row that is written and read in
-    the same clock reads as before.
+    of the rows: ``reads * slots * words`` elements of block RAM. A row must not be read in the
+    clock in which it is written: what the port then shows is what it read before.
 
     Parameters
     ----------
@@ -69,21 +69,27 @@ class SlotMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        write_addr = Cat(self.write.addr, self.write.slot)
         for n, port in enumerate(self.read):
             rows = Memory(shape=self.shape, depth=self.slots * self.words, init=[],
                           attrs={"ram_style": "block"})
             m.submodules[f"rows_{n}"] = rows
-            write, read = rows.write_port(), rows.read_port()
-            fetched = Signal()
+            write, read = rows.write_port(), rows.read_port(domain="comb")
             m.d.comb += [
-                write.addr.eq(Cat(self.write.addr, self.write.slot)),
+                write.addr.eq(write_addr),
                 write.data.eq(self.write.data),
                 write.en.eq(self.write.en),
                 read.addr.eq(Cat(port.addr, port.slot)),
-                read.en.eq(port.en),
             ]
+
+            # Yosys makes this register the block RAM's own. It sees that no read ever meets a
+            # write of its row; otherwise it would put registers before and multiplexers behind
+            # the block RAM, which is slow enough, to define what such a read returns.
+            row, fetched = Signal(self.shape, reset_less=True), Signal()
             m.d.sync += fetched.eq(port.en)
+            with m.If(port.en & ~(self.write.en & (read.addr == write_addr))):
+                m.d.sync += row.eq(read.data)
             with m.If(fetched):
-                m.d.sync += port.data.eq(read.data)
+                m.d.sync += port.data.eq(row)
 
         return m

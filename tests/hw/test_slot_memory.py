@@ -21,25 +21,26 @@ def test_reads_what_was_written(slots, reads):
 
     async def testbench(ctx):
         for _ in range(400):
+            target = rng.randrange(slots), rng.randrange(words)
+            en = rng.random() < 0.5
+            value = rng.choice([-(1 << 31), (1 << 31) - 1, rng.randrange(1 << 31)])
+            ctx.set(dut.write.slot, target[0])
+            ctx.set(dut.write.addr, target[1])
+            ctx.set(dut.write.data, value)
+            ctx.set(dut.write.en, en)
             for n, port in enumerate(dut.read):
                 if shown[n] is not None:
                     assert ctx.get(port.data) == shown[n]
                 shown[n] = fetched[n] if fetched[n] is not None else shown[n]
                 fetched[n] = None
-                slot, addr, en = rng.randrange(slots), rng.randrange(words), rng.random() < 0.6
+                slot, addr, read = rng.randrange(slots), rng.randrange(words), rng.random() < 0.6
                 ctx.set(port.slot, slot)
                 ctx.set(port.addr, addr)
-                ctx.set(port.en, en)
-                if en:
+                ctx.set(port.en, read)
+                if read and not (en and target == (slot, addr)):
                     fetched[n] = rows[slot, addr]
-            slot, addr, en = rng.randrange(slots), rng.randrange(words), rng.random() < 0.5
-            value = rng.choice([-(1 << 31), (1 << 31) - 1, rng.randrange(1 << 31)])
-            ctx.set(dut.write.slot, slot)
-            ctx.set(dut.write.addr, addr)
-            ctx.set(dut.write.data, value)
-            ctx.set(dut.write.en, en)
             if en:
-                rows[slot, addr] = value
+                rows[target] = value
             await ctx.tick()
 
     simulate(dut, testbench)
@@ -53,6 +54,7 @@ def test_latency():
         ctx.set(dut.write.data, 99)
         ctx.set(dut.write.en, 1)
         await ctx.tick()
+        ctx.set(dut.write.en, 0)
         ctx.set(dut.read[0].addr, 2)
         ctx.set(dut.read[0].en, 1)
         await ctx.tick().repeat(dut.latency - 1)
