@@ -85,11 +85,9 @@ class SlotMemory(wiring.Component):
             # Yosys makes this register the block RAM's own. It sees that no read ever meets a
             # write of its row; otherwise it would put registers before and multiplexers behind
             # the block RAM, which is slow enough, to define what such a read returns.
-            row, fetched = Signal(self.shape, reset_less=True), Signal()
-            m.d.sync += fetched.eq(port.en)
+            row = Signal(self.shape, reset_less=True)
             with m.If(port.en & ~(self.write.en & (read.addr == write_addr))):
                 m.d.sync += row.eq(read.data)
-            with m.If(fetched):
-                m.d.sync += port.data.eq(row)
+            m.d.sync += port.data.eq(row)
 
         return m
