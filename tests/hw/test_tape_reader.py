@@ -113,6 +113,25 @@ def test_runs_ahead_until_the_fifo_is_full_and_loses_nothing():
     simulate(m, testbench)
 
 
+def test_flush_does_not_wait_for_the_plays_left():
+    m, dut = system()
+
+    async def testbench(ctx):
+        await stream_put(ctx, dut.play, {"addr": 0, "beats": 64, "plays": 0xFFFF_FFFF})
+        await ctx.tick().repeat(200)
+        assert ctx.get(dut.available)
+        ctx.set(dut.flush, 1)
+        await ctx.tick()
+        ctx.set(dut.flush, 0)
+        for _ in range(50):
+            await ctx.tick()
+            if ctx.get(dut.flushed):
+                return
+        raise AssertionError("still flushing after 50 clocks")
+
+    simulate(m, testbench)
+
+
 @pytest.mark.parametrize("wait", [0, 1, 5, 11, 12, 13, 14, 15, 30, 60, 150])
 @pytest.mark.parametrize("drain", [False, True])
 def test_flush_drops_everything(wait, drain):

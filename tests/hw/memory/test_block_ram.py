@@ -89,6 +89,25 @@ def test_bursts_take_only_their_clocks_from_the_tape():
     assert moved["memory.data"][-1][0] - moved["memory.rdata"][0][0] == DEPTH + 64 - 1
 
 
+def test_done_once_a_write_command():
+    dut = BlockRAM(beat_bytes=2, depth=DEPTH)
+    done = []
+
+    async def watch(ctx):
+        async for _, _, strobe in ctx.tick().sample(dut.memory.done):
+            done.append(strobe)
+
+    moved = transfers(dut, {"memory.burst": [
+        {"addr": 0, "beats": 24, "write": 1}, {"addr": 0, "beats": 8, "write": 0},
+        {"addr": 64, "beats": 8, "write": 1}], "memory.wdata": range(32)},
+        {"memory.rdata": 8}, stall=0.0, background=[watch])
+    assert sum(done) == 2
+    # Both strobes follow the last data of their command.
+    first, second = (clock for clock, strobe in enumerate(done) if strobe)
+    assert moved["memory.wdata"][23][0] < first
+    assert moved["memory.wdata"][31][0] < second
+
+
 def test_rejects_bad_depths():
     for depth in (8, 100):
         with pytest.raises(ValueError, match="Depth must be a power of two of beats, two bursts "

@@ -1,5 +1,7 @@
 """SDRAMBanks: the commands it gives, clock by clock. Their effect is test_sdram.py's matter."""
 
+import dataclasses
+
 from bench import simulate
 from conversion import convert
 from trine.hw.memory.sdram_banks import SDRAMBanks
@@ -13,8 +15,8 @@ ACTIVATE, PRECHARGE, REFRESH = Command.ACTIVATE, Command.PRECHARGE, Command.REFR
 STARTED = CYCLES.init + 1 + CYCLES.rp + 8 * CYCLES.rfc + 1
 
 
-def banks():
-    return SDRAMBanks(cycles=CYCLES, init_refreshes=8, geometry=GEOMETRY, burst_beats=8)
+def banks(cycles=CYCLES):
+    return SDRAMBanks(cycles=cycles, init_refreshes=8, geometry=GEOMETRY, burst_beats=8)
 
 
 def at(row, bank, col=0):
@@ -22,18 +24,20 @@ def at(row, bank, col=0):
     return {"addr": row << 5 | bank << 3 | col >> 3, "write": 0, "tape": 1, "last": 0}
 
 
-def watch(requests, clocks, *, stalled=False):
+def watch(requests, clocks, *, stalled=False, cycles=CYCLES):
     """Offer ``requests`` to a data bus that takes a burst every 8 clocks, or none if ``stalled``.
 
-    Returns what was given, by clock: (command, bank, address), or ("burst", bank, column).
+    Returns what was given, by clock: (command, bank, address), or ("burst", bank, column). Every
+    burst must find its bank open, and no bank may be closed during a burst from it.
     """
-    dut = banks()
+    dut = banks(cycles)
     events = {}
+    open_banks = set()
 
     async def testbench(ctx):
         queue = list(requests)
         ctx.set(dut.recovered, 1)
-        runs = 0
+        runs = last_bank = 0
         for clock in range(clocks):
             ctx.set(dut.request.valid, bool(queue))
             if queue:
@@ -46,10 +50,17 @@ def watch(requests, clocks, *, stalled=False):
                 queue.pop(0)
             if valid and runs == 0 and not stalled:
                 assert command == Command.NOP
-                assert clock not in events
+                assert burst.bank in open_banks
                 events[clock] = ("burst", burst.bank, burst.col)
                 ctx.set(dut.running_bank, burst.bank)
                 runs = 8
+                last_bank = burst.bank
+            elif command == ACTIVATE:
+                open_banks.add(ba)
+            elif command == PRECHARGE:
+                every = a >> 10 & 1
+                assert runs == 0 or (not every and ba != last_bank)
+                open_banks.difference_update(range(GEOMETRY.banks) if every else [ba])
             runs = max(0, runs - 1)
             if command != Command.NOP:
                 events[clock] = (command, ba, a)
@@ -105,6 +116,20 @@ def test_closes_no_row_that_is_in_use():
 def test_stalled_bus_holds_one_burst_and_opens_one_row_more():
     events = after_start([at(1, 0), at(1, 1), at(1, 2)], 60, stalled=True)
     assert list(events.values()) == [(ACTIVATE, 0, 1), (ACTIVATE, 1, 1)]
+
+
+def test_stalled_bus_keeps_the_row_of_the_waiting_burst():
+    events = after_start([at(1, 0), at(2, 0)], 60, stalled=True)
+    assert list(events.values()) == [(ACTIVATE, 0, 1)]
+
+
+def test_next_row_does_not_delay_the_burst_ahead():
+    """With a long tRCD the next ACTIVATE waits, for one timer serves both."""
+    cycles = dataclasses.replace(CYCLES, rcd=7)
+    events = after_start([at(1, 0), at(1, 1)], 60, cycles=cycles)
+    first = SDRAMBanks.latency
+    assert events[first] == (ACTIVATE, 0, 1)
+    assert events[first + 7] == ("burst", 0, 0)
 
 
 def test_refresh_closes_all_and_keeps_its_rate():
