@@ -168,6 +168,30 @@ def test_cycles_with_slots():
             stat=step.command["stat"] != 0)
 
 
+def test_scalar_wait():
+    dut = VectorEngine(config=small_config(1))
+    step = Program(small_config(1), 0).steps[0]
+    step.command = command(op="SCALE", length=4, stat=3)
+    waits = []
+
+    async def testbench(ctx):
+        ctx.set(dut.active, 1)
+        ctx.set(dut.scalar_pending, 1)
+        ctx.set(dut.command.payload, step.payload)
+        ctx.set(dut.command.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.command.valid, 0)
+        for cycle in range(60):
+            ctx.set(dut.scalar_pending, cycle < 10)
+            ctx.set(dut.statistic.ready, cycle >= 50)
+            _, _, wait, offered = await ctx.tick().sample(dut.scalar_wait, dut.statistic.valid)
+            assert wait == (cycle < 10 or (offered and cycle < 50))
+            waits.append(wait)
+        assert sum(waits[10:]) > 10 and not ctx.get(dut.busy)
+
+    simulate(dut, testbench)
+
+
 def test_without_active_slots_nothing_happens():
     dut = VectorEngine(config=small_config(3))
 
