@@ -76,6 +76,8 @@ class Config:
                                  f"not {value!r}")
         if self.lanes % 5:
             raise ValueError(f"Lane count must be a multiple of 5, not {self.lanes}")
+        if self.memory_bytes < 2:
+            raise ValueError(f"A memory beat must have 2 bytes or more, not {self.memory_bytes}")
         if self.slots > 16:
             raise ValueError(f"Slot count must be 16 or less, not {self.slots}")
         for name in ("memory_bytes", "burst_beats", "memory_size", "fifo_bytes", "vector_words",

@@ -5,8 +5,9 @@ import os
 import sys
 from importlib.metadata import version
 
-from trine.host.commands import generate, inspect, selftest, train
 from trine.sim.verilator import BuildError
+
+from .commands import generate, inspect, selftest, train
 
 __all__ = ["main"]
 

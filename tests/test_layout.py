@@ -13,48 +13,64 @@ ORDER = ["firmware", "hw", "sim", "host"]
 #: Components (hw/**/<name>.py) without arithmetic of their own, which have no golden model.
 #: The one list of exceptions: add a line with the reason.
 NO_GOLDEN = {
-    "accumulate_unit",  # sim/golden/ternary_array.py: one term of its sum
-    "arbiter",      # chooses bursts, moves data
-    "argmax",          # np.argmax is its model
-    "block_ram",    # moves data
-    "burst_mux",  # moves data
-    "bypass",       # moves data
-    "code_memory",  # moves data
-    "core",  # sim/golden/machine.py
-    "counters",  # counts
-    "cycle_cause",  # no arithmetic
-    "element_issue",   # sim/golden/vector_engine.py is the engine's model
-    "fifo",         # moves data
-    "gearbox",      # moves data
-    "identification",  # constants
+    "accumulate_unit",      # sim/golden/ternary_array.py: one term of its sum
+    "arbiter",              # chooses bursts, moves data
+    "argmax",               # np.argmax is its model
+    "baud_generator",       # the bench speaks the serial line
+    "block_ram",            # moves data
+    "burst_mux",            # moves data
+    "bus",                  # sim/link_model.py is the model of the whole link
+    "bypass",               # moves data
+    "cobs_decoder",         # firmware/protocol.py: cobs_decode, encode, Deframer
+    "cobs_encoder",         # firmware/protocol.py: cobs_decode, encode, Deframer
+    "code_memory",          # moves data
+    "command_port",         # sim/link_model.py is the model of the whole link
+    "core",                 # sim/golden/machine.py
+    "counters",             # counts
+    "cycle_cause",          # no arithmetic
+    "element_issue",        # sim/golden/vector_engine.py is the engine's model
+    "fifo",                 # moves data
+    "frame_receiver",       # firmware/protocol.py: cobs_decode, encode, Deframer
+    "frame_sender",         # firmware/protocol.py: cobs_decode, encode, Deframer
+    "gearbox",              # moves data
+    "identification",       # constants
     "instruction_decoder",  # firmware/assembler.py
-    "link_status",  # moves data
-    "logit_buffer",    # moves data
-    "logit_crc",       # zlib.crc32 is its model
-    "multiplier",      # Python's product
-    "normalizer",      # sim/golden/scalar.py: from_integer
-    "operand_select",  # sim/golden/vector_engine.py is the engine's model
-    "register_file",  # moves data
-    "run_control",  # sim/golden_board.py behaves likewise
-    "sampler_port",  # moves data
-    "saturating_add",  # sim/golden/vector.py: add, subtract
-    "scalar_divider",  # sim/golden/scalar.py: recip, rsqrt
-    "scalar_operands", # moves data
-    "scoreboard",      # no arithmetic
-    "sdram",        # moves data
-    "sdram_banks",  # gives commands
-    "sequencer",  # sim/golden/machine.py
-    "sigmoid",         # sim/golden/vector.py: sigmoid
-    "slot_memory",     # moves data
-    "statistics",      # sim/golden/vector.py: statistic
-    "tape_reader",  # moves data
-    "token_feed",  # sim/golden_board.py behaves likewise
-    "token_queue",  # moves data
-    "token_ring",  # moves data
-    "vector_pipeline", # sim/golden/vector_engine.py is the engine's model
+    "link",                 # sim/link_model.py is the model of the whole link
+    "link_status",          # moves data
+    "logit_buffer",         # moves data
+    "logit_crc",            # zlib.crc32 is its model
+    "memory_port",          # sim/link_model.py is the model of the whole link
+    "multiplier",           # Python's product
+    "normalizer",           # sim/golden/scalar.py: from_integer
+    "operand_select",       # sim/golden/vector_engine.py is the engine's model
+    "register_file",        # moves data
+    "register_port",        # sim/link_model.py is the model of the whole link
+    "reply_buffer",         # sim/link_model.py is the model of the whole link
+    "run_control",          # sim/golden_board.py behaves likewise
+    "sampler_port",         # moves data
+    "saturating_add",       # sim/golden/vector.py: add, subtract
+    "scalar_divider",       # sim/golden/scalar.py: recip, rsqrt
+    "scalar_operands",      # moves data
+    "scoreboard",           # no arithmetic
+    "sdram",                # moves data
+    "sdram_banks",          # gives commands
+    "sequencer",            # sim/golden/machine.py
+    "sigmoid",              # sim/golden/vector.py: sigmoid
+    "slot_memory",          # moves data
+    "statistics",           # sim/golden/vector.py: statistic
+    "tape_reader",          # moves data
+    "token_feed",           # sim/golden_board.py behaves likewise
+    "token_queue",          # moves data
+    "token_ring",           # moves data
+    "uart",                 # the bench speaks the serial line
+    "uart_receiver",        # the bench speaks the serial line
+    "uart_transmitter",     # the bench speaks the serial line
+    "vector_pipeline",      # sim/golden/vector_engine.py is the engine's model
 }
 #: Modules in hw/ that are no component and need no test of their own name.
 NO_TEST = {
+    "uart_receiver",     # test_uart.py
+    "uart_transmitter",  # test_uart.py
 }
 
 

@@ -36,6 +36,7 @@ def test_page_is_current():
 @pytest.mark.parametrize(("change", "message"), [
     ({"lanes": 12}, "Lane count must be a multiple of 5, not 12"),
     ({"lanes": 0}, "lanes must be a positive integer, not 0"),
+    ({"memory_bytes": 1}, "memory beat must have 2 bytes or more, not 1"),
     ({"slots": 17}, "Slot count must be 16 or less, not 17"),
     ({"fifo_bytes": 1000}, "fifo_bytes must be a power of two, not 1000"),
     ({"vector_words": 1 << 17}, "vector_words must be 65536 or less"),
