@@ -35,8 +35,8 @@ class TernaryArray(wiring.Component):
     With bytes at hand a tile takes ``cols + 1`` clocks, or its number of sums and ``drain_gap``
     where that is more. The first sum is offered ``latency + cols`` clocks after the command.
 
-    On ECP5 a lane of a slot takes about 36 LUT4, decoder and drain included, and two registers for
-    each bit of its accumulator.
+    On ECP5 a lane takes 36 LUT4 (20 accumulate, 4 decode, 12 drain), the rest of 20 lanes 240, and
+    each bit of an accumulator two and a half registers.
 
     Parameters
     ----------
@@ -78,9 +78,10 @@ class TernaryArray(wiring.Component):
 
     # Bytes and code address leave in stage 0; their trits and codes are added in the last stage.
     _stages = 1 + CodeRead.latency
-    drain_gap = _stages + 1
-    # The command; the change before and the change behind the first tile; its way to the drain.
-    latency = 1 + 1 + drain_gap + Drain.latency
+    # The change and all its stages, and the clock in which the drain looks at the tile.
+    drain_gap = 1 + _stages + 1
+    # Command, measure and change before the first step; the change behind the last.
+    latency = 3 + 1 + _stages + Drain.latency
 
     def __init__(self, *, config):
         self.config = config
@@ -118,42 +119,58 @@ class TernaryArray(wiring.Component):
         return m
 
     def _control(self, m, stages, drain):
+        lanes, step_bytes = self.config.lanes, self.config.step_bytes
         tile = drain.tile
         command = Signal(ArrayCommand)
-        started = Signal()
-        row = Signal.like(tile.p.row)  # first of the running tile
-        rows_left = Signal.like(command.rows)  # behind the running tile
-        cols_left = Signal.like(command.cols)  # of the running tile
-        tile_rows = Signal.like(tile.p.rows)
-        tile_bytes = Signal.like(self.take)
-        tile_last = Signal()
-        column = Signal.like(self.codes.addr)
+        col = Signal.like(command.cols)
+        next_col = Signal.like(command.cols)
+        m.d.comb += next_col.eq(col + 1)
+
+        # The running tile, if there is one.
+        started, last = Signal(), Signal()
+        row = Signal.like(tile.p.row)
+        rows = Signal.like(tile.p.rows)
+        bytes_ = Signal.like(self.take)
+
+        # The next tile. Cases, where comparisons would become carry chains.
+        next_row = Signal.like(tile.p.row)
+        rows_left = Signal.like(command.rows)
+        next_rows, next_bytes, next_last = Signal.like(rows), Signal.like(bytes_), Signal()
+        m.d.sync += rows_left.eq(command.rows - next_row)
+        m.d.comb += [next_rows.eq(lanes), next_bytes.eq(step_bytes)]
+        low = lanes.bit_length()
+        with m.If(~rows_left[low:].any()):
+            with m.Switch(rows_left[:low]):
+                for n in range(1, lanes + 1):
+                    with m.Case(n):
+                        m.d.comb += [
+                            next_rows.eq(n),
+                            next_bytes.eq(-(-n // 5)),
+                            next_last.eq(1),
+                        ]
 
         # A tile may be sent to the shadow when that is empty and no other is on its way there.
         under_way = Signal()
         m.d.comb += under_way.eq(Cat(stage.finish for stage in stages[1:]).any())
 
-        def begin_tile():
-            m.d.sync += [
-                tile_last.eq(rows_left <= self.config.lanes),
-                tile_rows.eq(Mux(rows_left <= self.config.lanes, rows_left, self.config.lanes)),
-                rows_left.eq(rows_left - self.config.lanes),
-                cols_left.eq(command.cols),
-                column.eq(command.code),
-            ]
-            m.d.sync += tile_bytes.eq(self.config.step_bytes)
-            for n in reversed(range(1, self.config.step_bytes)):
-                with m.If(rows_left <= 5 * n):
-                    m.d.sync += tile_bytes.eq(n)
-
         def finish_tile():
             m.d.comb += stages[0].finish.eq(1)
+            # The drain looks at them only once the sums have followed.
             m.d.sync += [
-                # The drain looks at them only once the sums have followed.
                 tile.p.row.eq(row),
-                tile.p.rows.eq(tile_rows),
-                tile.p.last.eq(tile_last),
-                row.eq(row + self.config.lanes),
+                tile.p.rows.eq(rows),
+                tile.p.last.eq(last),
+            ]
+
+        def begin_tile():
+            m.d.sync += [
+                started.eq(1),
+                last.eq(next_last),
+                row.eq(next_row),
+                rows.eq(next_rows),
+                bytes_.eq(next_bytes),
+                next_row.eq(next_row + lanes),
+                col.eq(0),
             ]
 
         with m.FSM():
@@ -161,37 +178,36 @@ class TernaryArray(wiring.Component):
                 m.d.comb += self.command.ready.eq(~under_way & ~drain.busy)
                 m.d.sync += [
                     command.eq(self.command.p),
-                    rows_left.eq(self.command.p.rows),
-                    row.eq(0),
+                    next_row.eq(0),
                     started.eq(0),
                 ]
                 with m.If(self.command.valid & self.command.ready):
-                    m.next = "Change"
+                    m.next = "Measure"
+
+            with m.State("Measure"):
+                # `rows_left` follows the command.
+                m.next = "Change"
 
             with m.State("Change"):
                 with m.If(under_way | tile.valid):
                     m.d.comb += self.blocked.eq(1)
                 with m.Else():
                     m.d.comb += stages[0].change.eq(1)
-                    m.d.sync += started.eq(1)
                     begin_tile()
                     m.next = "Step"
                     with m.If(started):
                         finish_tile()
-                        with m.If(tile_last):
+                        with m.If(last):
                             m.next = "Idle"
 
             with m.State("Step"):
-                with m.If(self.available >= tile_bytes):
+                with m.If(self.available >= bytes_):
                     m.d.comb += [
                         stages[0].step.eq(1),
-                        self.take.eq(tile_bytes),
+                        self.take.eq(bytes_),
                     ]
-                    m.d.sync += [
-                        column.eq(column + 1),
-                        cols_left.eq(cols_left - 1),
-                    ]
-                    with m.If(cols_left == 1):
+                    m.d.sync += col.eq(next_col)
+                    with m.If(next_col == command.cols):
                         m.next = "Change"
                 with m.Else():
                     m.d.comb += self.starved.eq(1)
@@ -199,25 +215,30 @@ class TernaryArray(wiring.Component):
         m.d.comb += [
             self.busy.eq(~self.command.ready),
             self.step.eq(stages[0].step),
-            self.codes.addr.eq(column),
+            self.codes.addr.eq(command.code + col),
             self.codes.en.eq(stages[0].step),
         ]
 
     def _datapath(self, m, stages, drain):
-        # The bytes wait for their code, and are decoded in the clock in which that spreads out.
+        # Bytes and codes arrive in the last stage together: the bytes wait, then are decoded, while
+        # the codes come out of their memory and spread out to the lanes.
         packed = self.data
-        for n, stage in enumerate(stages[:CodeRead.latency]):
+        for n, stage in enumerate(stages[:CodeRead.latency - TritDecoder.latency]):
             before, packed = packed, Signal.like(packed, name=f"packed_{n}", reset_less=True)
             with m.If(stage.step):
                 m.d.sync += packed.eq(before)
 
-        trits = Signal(data.ArrayLayout(Trit, self.config.lanes), reset_less=True)
-        codes = Signal.like(self.codes.data, reset_less=True)
         decoded = []
         for n in range(self.config.step_bytes):
             m.submodules[f"decoder_{n}"] = decoder = TritDecoder()
-            m.d.comb += decoder.packed.eq(packed.word_select(n, 8))
+            m.d.comb += [
+                decoder.packed.eq(packed.word_select(n, 8)),
+                decoder.en.eq(stages[CodeRead.latency - TritDecoder.latency].step),
+            ]
             decoded.append(decoder.trits)
+
+        trits = Signal(data.ArrayLayout(Trit, self.config.lanes), reset_less=True)
+        codes = Signal.like(self.codes.data, reset_less=True)
         with m.If(stages[CodeRead.latency].step):
             m.d.sync += [
                 trits.eq(Cat(decoded)),

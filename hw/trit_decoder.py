@@ -21,7 +21,7 @@ def _digits(index, n):
 
 
 class TritDecoder(wiring.Component):
-    """Escape-coded byte to five trits, combinational: 20 LUT4 on ECP5.
+    """Escape-coded byte to five trits, in 20 LUT4 of ECP5.
 
     The code is that of :mod:`trine.firmware.packing`. Of the 13 bytes that are no codes, trits 0
     to 2 are zeros.
@@ -30,38 +30,50 @@ class TritDecoder(wiring.Component):
     -------
     packed : :py:`In(8)`
         Five trits.
+    en : :py:`In(1)`
+        Take them.
     trits : :py:`Out(data.ArrayLayout(Trit, 5))`
-        The same, first trit first.
+        The trits last taken, first trit first.
+
+    Attributes
+    ----------
+    latency : :class:`int`
+        Clocks from ``packed`` to ``trits``.
     """
 
     packed: In(8)
+    en: In(1)
     trits: Out(data.ArrayLayout(Trit, 5))
+
+    latency = 1
 
     def elaborate(self, platform):
         m = Module()
 
         # Bits 4:2 all set say that the last two trits are index 8, which has no room in bits 7:5;
-        # those bits then take the place of bits 4:2.
-        escape = Signal()
-        three = Signal(5)
-        m.d.comb += [
-            escape.eq(self.packed[2:5].all()),
-            three.eq(Cat(self.packed[:2], Mux(escape, self.packed[5:], self.packed[2:5]))),
-        ]
+        # those bits then take the place of bits 4:2. The register stands where it keeps both
+        # halves small: what Yosys finds in one piece it maps to four times as many LUT4.
+        escape = Signal(reset_less=True)
+        first, last = Signal(5, reset_less=True), Signal(3, reset_less=True)
+        escaped = self.packed[2:5].all()
+        with m.If(self.en):
+            m.d.sync += [
+                escape.eq(escaped),
+                first.eq(Cat(self.packed[:2], Mux(escaped, self.packed[5:], self.packed[2:5]))),
+                last.eq(self.packed[5:]),
+            ]
 
-        first = Signal(6)
-        with m.Switch(three):
+        trits = Signal.like(self.trits.as_value())
+        m.d.comb += self.trits.eq(trits)
+        with m.Switch(first):
             for index in range(27):
                 with m.Case(index):
-                    m.d.comb += first.eq(_digits(index, 3))
-
-        last = Signal(4)
-        with m.Switch(Cat(self.packed[5:], escape)):
+                    m.d.comb += trits[:6].eq(_digits(index, 3))
+        with m.Switch(Cat(last, escape)):
             for index in range(8):
                 with m.Case(index):
-                    m.d.comb += last.eq(_digits(index, 2))
+                    m.d.comb += trits[6:].eq(_digits(index, 2))
             with m.Default():
-                m.d.comb += last.eq(_digits(8, 2))
+                m.d.comb += trits[6:].eq(_digits(8, 2))
 
-        m.d.comb += self.trits.as_value().eq(Cat(first, last))
         return m

@@ -1,14 +1,22 @@
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from amaranth import Module
 from amaranth.back import rtlil
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bench import transfers
+from cocotb_support import run_bench
 from trine.firmware.config import PRESETS
 from trine.firmware.packing import pack_matrix
-from trine.hw.ternary_array import TernaryArray
+from trine.hw.code_memory import CodeMemory
+from trine.hw.gearbox import Gearbox
+from trine.hw.ternary_array import ArrayCommand, TernaryArray
+from trine.hw.vector_command import code_write_layout, sum_layout
 from trine.sim.golden.drain import drain
 from trine.sim.golden.ternary_array import ternary_array
 
@@ -173,6 +181,46 @@ def test_counts_starved_clocks():
     steps, starved, blocked, _ = (sum(strobe) for strobe in zip(*strobes))
     assert (steps, blocked) == (2 * 30, 0) and starved > 30
     assert sums[-1] - start == TernaryArray.latency + 2 * 30 + 1 + starved + 9
+
+
+class Rack(wiring.Component):
+    """The array between its neighbours, for the bench."""
+
+    def __init__(self, *, config):
+        self.config = config
+        super().__init__({
+            "words": In(stream.Signature(8 * config.word_bytes)),
+            "codes": In(stream.Signature(code_write_layout(config))),
+            "active": In(config.slots),
+            "command": In(stream.Signature(ArrayCommand)),
+            "sums": Out(stream.Signature(sum_layout(config))),
+            "busy": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.gearbox = gearbox = Gearbox(word_bytes=self.config.word_bytes,
+                                                 out_bytes=self.config.step_bytes)
+        m.submodules.memory = memory = CodeMemory(config=self.config)
+        m.submodules.array = array = TernaryArray(config=self.config)
+        connect(m, words=flipped(self.words), gearbox=gearbox.i)
+        connect(m, codes=flipped(self.codes), memory=memory.write)
+        connect(m, array=array.codes, memory=memory.read)
+        connect(m, command=flipped(self.command), array=array.command)
+        connect(m, array=array.sums, sums=flipped(self.sums))
+        m.d.comb += [
+            array.available.eq(gearbox.available),
+            array.data.eq(gearbox.o_data),
+            gearbox.take.eq(array.take),
+            array.active.eq(self.active),
+            self.busy.eq(array.busy),
+        ]
+        return m
+
+
+def test_verilated():
+    run_bench(Path(__file__).with_name("bench_ternary_array.py"),
+              Rack(config=PRESETS["ulx3s"]), top="rack", values={"slots": 1})
 
 
 def test_converts():

@@ -7,14 +7,16 @@ from trine.hw.trit_decoder import TritDecoder
 from trine.sim.golden.trit_decoder import trit_decoder
 
 
-def decode(packed):
-    """Run the decoder on bytes; return trits as -1, 0, +1."""
+def decode(steps):
+    """Run (byte, en) through the decoder; return the trits after each as -1, 0, +1."""
     dut = TritDecoder()
     trits = []
 
     async def testbench(ctx):
-        for byte in packed:
-            ctx.set(dut.packed, byte)
+        for packed, en in steps:
+            ctx.set(dut.packed, packed)
+            ctx.set(dut.en, en)
+            await ctx.tick()
             pairs = [tuple(trit.values()) for trit in plain(ctx.get(dut.trits))]
             trits.append([{(0, 0): 0, (1, 0): 1, (1, 1): -1}[pair] for pair in pairs])
 
@@ -23,8 +25,13 @@ def decode(packed):
 
 
 def test_every_byte():
-    packed = np.arange(256)
-    assert_array_equal(decode(packed.tolist()), trit_decoder(packed))
+    assert TritDecoder.latency == 1
+    assert_array_equal(decode([(byte, 1) for byte in range(256)]), trit_decoder(np.arange(256)))
+
+
+def test_keeps_trits_without_enable():
+    first, _, second = decode([(0x21, 1), (0x5E, 0), (0x5E, 1)])
+    assert decode([(0x21, 1), (0x5E, 0)])[1] == first != second
 
 
 def test_converts():
