@@ -57,6 +57,7 @@ class Board(wiring.Component):
         return m
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock_hz, cols, pads, init, rate", [
     pytest.param(100 * MHZ, 512, 0, 200_000_000, 0.981, id="32MB_100MHz"),
     pytest.param(133_333_333, 1024, 1, 2_000_000, 0.983, id="64MB_133MHz"),

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -104,6 +105,7 @@ class Rack(wiring.Component):
         return m
 
 
+@pytest.mark.slow
 def test_on_verilator():
     run_bench(BENCH, Rack(), top="rack", sources={SOURCE.name: SOURCE.read_text()},
               values={"suspects": {name: rule for name, (_, rule) in SUSPECTS.items()}})
