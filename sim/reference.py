@@ -15,14 +15,15 @@ EPS = 1e-6
 
 
 def ternarize(weight):
-    """Return (trits int8, scale): ``weight`` is close to trits * scale. In float32, as in training.
+    """Return (trits int8, scale): ``weight`` is close to trits * scale.
+
+    The trits are rounded in float32, as in training; the scale is a float64.
 
     weight : float (rows, cols); scale : float, max(mean(abs(weight)), 1e-5)
     """
     weight = np.asarray(weight, np.float32)
-    factor = np.float32(1) / max(np.abs(weight).mean(dtype=np.float64).astype(np.float32),
-                                 np.float32(1e-5))
-    return np.clip(np.rint(weight * factor), -1, 1).astype(np.int8), 1 / float(factor)
+    scale = max(float(np.abs(weight).mean(dtype=np.float64)), 1e-5)
+    return np.clip(np.rint(weight * np.float32(1 / scale)), -1, 1).astype(np.int8), scale
 
 
 def rmsnorm(x, gain):

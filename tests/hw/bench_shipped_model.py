@@ -1,8 +1,8 @@
 """The shipped model on the core with its SDRAM, driven by frames. Run by test_shipped_model.py."""
 
 import cocotb
-from bench_core import CONFIG, connect, play
 
+from bench_core import CONFIG, connect, play
 from trine.firmware.registers import Counter, RunFlags, State
 from trine.host.model import Model, shipped_model
 from trine.sim.golden.machine import Machine

@@ -1,6 +1,9 @@
 """The golden model against the float reference, and the reference against itself."""
 
+from pathlib import Path
+
 import numpy as np
+from safetensors.numpy import load_file
 
 from checkpoints import random_checkpoint
 from trine.firmware.isa import LOGIT_FRACTION
@@ -50,3 +53,12 @@ def test_golden_is_near_the_reference():
     error = np.abs(logits - expected).max(1) / np.abs(expected).max()
     assert np.median(error) < 0.02
     assert np.mean(logits.argmax(1) == expected.argmax(1)) > 0.9
+
+
+def test_reference_equals_the_independent_forward_pass():
+    """The vectors come from PyTorch (tests/published.py); `make test-train` makes them anew."""
+    path = Path(__file__).parents[1] / "data" / "reference_vectors.safetensors"
+    reference = Reference(*random_checkpoint(24, 52, 3, 29, 7))
+    logits, _ = reference.forward(list(range(29)), reference.zero_state())
+
+    np.testing.assert_allclose(logits, load_file(path)["logits"], rtol=1e-9, atol=1e-9)

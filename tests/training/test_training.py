@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from published import published
 from trine.host.tokenizer import Tokenizer
 from trine.host.training.data import Streams, find_books, read_book, split_books
 from trine.host.training.evaluate import bits_per_char, sample
@@ -122,58 +123,6 @@ def test_command_line(books, tmp_path):
     assert tokenizer.kind == "char"
     assert rows(tmp_path)[-1]["step"] == 3
     assert sample(network, tokenizer, "The fox", length=5).startswith("The fox")
-
-
-# The network against the published equations, written out once more in double precision.
-
-def published(weights, tokens, n_layers):
-    """Return the logits behind each token of one text that starts with the zero state.
-
-    weights : dict of double tensors, keys and shapes of a published checkpoint
-    tokens : list of int
-    returns : double (time, vocab_size)
-    source : arXiv 2406.02528, §3; github.com/ridgerchu/matmulfreellm for eps and lower bounds
-    """
-    def norm(x, gain):
-        return gain * x / (sum(v * v for v in x) / len(x) + 1e-6).sqrt()
-
-    def bit_linear(x, name):
-        y = norm(x, weights[f"{name}.norm.weight"])
-        s_act = 127 / max(y.abs().max(), torch.tensor(1e-5))
-        codes = torch.clamp(torch.round(y * s_act), -128, 127)
-        w = weights[f"{name}.weight"]
-        s_weight = 1 / max(w.abs().mean(), torch.tensor(1e-5))
-        trits = torch.clamp(torch.round(w * s_weight), -1, 1)
-        return (trits @ codes) / (s_act * s_weight)
-
-    def sigmoid(x):
-        return 1 / (1 + torch.exp(-x))
-
-    lower = weights["model.lower_bounds"]
-    share = torch.exp(lower) / torch.exp(lower).sum(0)
-    states = [torch.zeros(lower.shape[1], dtype=torch.double) for _ in range(n_layers)]
-    logits = []
-    for token in tokens:
-        r = weights["model.embeddings.weight"][token]
-        for n in range(n_layers):
-            at = f"model.layers.{n}"
-            x = norm(r, weights[f"{at}.attn_norm.weight"])
-            i = bit_linear(x, f"{at}.attn.i_proj")
-            f = sigmoid(bit_linear(x, f"{at}.attn.f_proj"))
-            g = bit_linear(x, f"{at}.attn.g_proj")
-            if n > 0:
-                bound = share[1:n + 1].sum(0)
-                f = bound + (1 - bound) * f
-            states[n] = f * states[n] + (1 - f) * (i * sigmoid(i))
-            gated = norm(g, weights[f"{at}.attn.g_norm.weight"]) * (states[n] * sigmoid(states[n]))
-            r = r + bit_linear(gated, f"{at}.attn.o_proj")
-
-            x = norm(r, weights[f"{at}.mlp_norm.weight"])
-            both = bit_linear(x, f"{at}.mlp.gate_proj")
-            gate, up = both[:len(both) // 2], both[len(both) // 2:]
-            r = r + bit_linear(gate * sigmoid(gate) * up, f"{at}.mlp.down_proj")
-        logits.append(bit_linear(norm(r, weights["model.norm.weight"]), "lm_head"))
-    return torch.stack(logits)
 
 
 def test_export_agrees_with_the_published_equations(trained, books):
