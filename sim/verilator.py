@@ -3,13 +3,16 @@
 ``verilator_bin`` is called directly, which needs neither perl nor make. What was built once is
 kept (:mod:`trine.sim.cache`).
 
-Measured with a stand-in of the core (20 lanes, a 32 x 32 multiplier, 4 Ki words of scratchpad,
-four FIFOs, 60 small state machines), g++ 12 on 2 cores:
+Measured in processor time on a busy machine (2 cores, g++ 12). A stand-in of the core, 20 lanes:
 
 - no reset input (:func:`to_verilog`): 2.5 to 2.9 times the speed, because every next-state
   expression would depend on a top-level input and be computed three times a cycle;
-- -O2: 3.1 million cycles/s (-O1 2.5, -Os 2.0, -O3 3.1, -march=native 3.2);
+- hidden symbols: + 9 % in a shared library;
 - what runs once (``*__Slow.cpp``) at -O0: 2 s of compiling instead of 9.
+
+The core of ``ulx3s`` with its SDRAM, idle: 26 s of compiling, Verilator and its runtime included;
+1.16 million cycles/s at -O2 (-O1 1.17, -O3 1.17, -Os 0.85, -march=native 1.18, all within the
+noise but -Os) and 1.26 with -fno-table. --flatten changes nothing, -fno-dfg costs 11 %.
 """
 
 import contextlib
@@ -31,6 +34,7 @@ __all__ = ["BuildError", "build", "progress_bar", "to_verilog"]
 
 VERILATE = [
     "--cc", "-O3", "--no-assert", "--no-timing", "--x-assign", "fast", "--x-initial", "fast",
+    "-fno-table",  # a look-up table in memory is slower than the few cases it replaces
     # Machine-written Verilog: only errors are worth reading.
     "-Wno-fatal", "-Wno-lint", "-Wno-style",
 ]
