@@ -1,6 +1,6 @@
 """Assembler and disassembler: instructions to tape bytes and back."""
 
-from .isa import INSTRUCTIONS, Instruction, Opcode
+from .isa import INSTRUCTIONS, ASource, Instruction, Opcode
 from .packing import matrix_bytes
 
 __all__ = ["assemble", "decode_words", "disassemble", "encode", "listing", "payload_bytes"]
@@ -14,6 +14,8 @@ def encode(instruction):
     """
     form = INSTRUCTIONS[instruction.opcode]
     values = dict(instruction.fields)
+    if instruction.opcode == Opcode.INTERPOLATE and values.get("a_source") == ASource.STATE:
+        raise ValueError("INTERPOLATE takes a from vector memory: the state is read at dst")
     bits, at = int(form.opcode), 6
     for f in form.fields:
         value = int(values.pop(f.name, 0)) if f.name else 0

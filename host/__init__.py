@@ -1,7 +1,9 @@
-"""The host: models, boards, text. `Model` and `Board` are the stable interface."""
+"""The host: models, boards, text. What is named here is the stable interface."""
 
 from .board import Board
 from .devices import open_board
-from .model import Model
+from .generate import Generation
+from .model import Model, shipped_model
+from .sampling import Sampling
 
-__all__ = ["Board", "Model", "open_board"]
+__all__ = ["Board", "Generation", "Model", "Sampling", "open_board", "shipped_model"]

@@ -25,6 +25,8 @@ def instructions(draw):
             low = -(1 << f.bits - 1) if f.signed else 0
             high = (1 << f.bits - f.signed) - 1
             fields[f.name] = draw(st.integers(low, high))
+    if form.opcode == Opcode.INTERPOLATE:
+        fields["a_source"] = 0
     if form.opcode == Opcode.MATVEC:
         fields["rows"], fields["cols"] = draw(st.integers(1, 25)), draw(st.integers(1, 9))
     if form.opcode == Opcode.FILL:
@@ -47,6 +49,11 @@ def test_field_out_of_range_is_named():
         encode(Instruction(Opcode.SCALE, {"shift": 64}))
     with pytest.raises(ValueError, match="END has no field dst"):
         encode(Instruction(Opcode.END, {"dst": 1}))
+
+
+def test_interpolate_reads_the_state_once():
+    with pytest.raises(ValueError, match="INTERPOLATE takes a from vector memory"):
+        encode(Instruction(Opcode.INTERPOLATE, {"a_source": 1}))
 
 
 def test_payload_of_wrong_length_is_refused():

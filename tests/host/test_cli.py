@@ -92,6 +92,23 @@ def test_prompt_longer_than_the_queue(capsys):
     assert short == long and short.startswith(prompt)
 
 
+def test_ctrl_c_ends_the_text_and_still_reports(capsys, monkeypatch):
+    from trine.host.tokenizer import StreamDecoder
+    feed, seen = StreamDecoder.feed, []
+
+    def interrupted(self, token):
+        seen.append(token)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return feed(self, token)
+
+    monkeypatch.setattr(StreamDecoder, "feed", interrupted)
+    code, out, err = run(capsys, "generate", *GOLDEN, "-p", "ab", "--ignore-eos")
+
+    assert code == 130 and out.startswith("ab") and out.endswith("\n")
+    assert "3 prompt tokens, 4 generated" in err and "Traceback" not in err
+
+
 def test_selftest_passes_on_the_golden_model(capsys):
     code, out, _ = run(capsys, "selftest", *GOLDEN, "--tokens", 12, "--json")
 
