@@ -20,8 +20,7 @@ class AccumulateUnit(wiring.Component):
     """One accumulator, signed, with ``sum += code * trit`` in each enabled clock.
 
     On ECP5 it is one LUT4 a bit: add, subtract and skip within the carry chain, which Yosys does
-    not infer. Elsewhere it is an adder and a subtracter. Neither saturates: ``width`` must hold
-    all sums.
+    not infer. Elsewhere it is a product and a sum. Neither saturates: ``width`` must hold all sums.
 
     Parameters
     ----------
@@ -75,12 +74,9 @@ class AccumulateUnit(wiring.Component):
         if getattr(platform, "family", None) == "ecp5":
             self._chain(m, acc, following)
         else:
-            with m.If(~self.trit.nonzero):
-                m.d.comb += following.eq(acc)
-            with m.Elif(self.trit.negative):
-                m.d.comb += following.eq(acc - self.code)
-            with m.Else():
-                m.d.comb += following.eq(acc + self.code)
+            # A trit's bits are those of a signed number. The product takes no branches in a
+            # simulation, which would be mispredicted.
+            m.d.comb += following.eq(acc + self.code * self.trit.as_value().as_signed())
 
         return m
 

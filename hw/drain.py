@@ -118,7 +118,7 @@ class Drain(wiring.Component):
                 pairs.append(pair)
                 with m.If(reading & advance):
                     m.d.sync += pair.eq(reduce(or_, (
-                        tile.sums[n][k].as_unsigned() & lane_mask[k].replicate(len(pair))
+                        Mux(lane_mask[k], tile.sums[n][k].as_unsigned(), 0)
                         for k in range(first, min(first + 2, self.config.lanes)))))
                     # This takes the register's own reset input and no gate.
                     with m.If(~slot_mask[n]):

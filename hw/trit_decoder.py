@@ -15,9 +15,16 @@ class Trit(data.Struct):
     negative: 1
 
 
-def _digits(index, n):
-    """Return ``n`` base-3 digits of an index as the bits of trits: digits 0, 1, 2 are 0, +1, -1."""
-    return sum((0b00, 0b01, 0b11)[index // 3**k % 3] << 2 * k for k in range(n))
+def _trits(index, n, valid):
+    """Return the trits of an ``n``-digit base-3 number below ``valid``, else zeros.
+
+    Digits 0, 1, 2 are 0, +1, -1. Each bit is looked up in its truth table, one small LUT.
+    """
+    for digit in range(n):
+        for bit in range(2):
+            table = sum(((0b00, 0b01, 0b11)[value // 3**digit % 3] >> bit & 1) << value
+                        for value in range(valid))
+            yield Const(table, 1 << len(index)).bit_select(index, 1)
 
 
 class TritDecoder(wiring.Component):
@@ -63,17 +70,10 @@ class TritDecoder(wiring.Component):
                 last.eq(self.packed[5:]),
             ]
 
-        trits = Signal.like(self.trits.as_value())
-        m.d.comb += self.trits.eq(trits)
-        with m.Switch(first):
-            for index in range(27):
-                with m.Case(index):
-                    m.d.comb += trits[:6].eq(_digits(index, 3))
-        with m.Switch(Cat(last, escape)):
-            for index in range(8):
-                with m.Case(index):
-                    m.d.comb += trits[6:].eq(_digits(index, 2))
-            with m.Default():
-                m.d.comb += trits[6:].eq(_digits(8, 2))
+        two = Signal(4)
+        m.d.comb += [
+            two.eq(Mux(escape, 8, last)),
+            self.trits.as_value().eq(Cat(*_trits(first, 3, 27), *_trits(two, 2, 9))),
+        ]
 
         return m
