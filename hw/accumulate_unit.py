@@ -8,12 +8,10 @@ from .trit_decoder import Trit
 
 __all__ = ["AccumulateUnit"]
 
-# Ref: yosys, techlibs/ecp5/cells_sim.v, CCU2C. A half computes S = P ^ CIN and passes CIN on where
+# Ref: yosys, techlibs/lattice/ccu2c_sim.vh. A half computes S = P ^ CIN and passes CIN on where
 # P is 1, else G; P is INIT at {D, C, B, A}, and G is INIT[3:0] at {B, A}.
 # With A = sum, B = code, C = nonzero, D = negative: P = A ^ ((B ^ D) & C), G = A.
-_ADD = 0x9A6A
-# With D = 1: P = 0, G = A.
-_CARRY_IN = 0x000A
+_INIT = 0x9A6A
 
 
 class AccumulateUnit(wiring.Component):
@@ -81,23 +79,22 @@ class AccumulateUnit(wiring.Component):
         return m
 
     def _chain(self, m, acc, following):
-        # A subtraction is a + ~b + 1. The 1 enters as the carry of a half cell in front of bit 0:
-        # nextpnr would spend two halves to lead a signal into the start of a chain.
-        halves = [(_CARRY_IN, self.trit.negative, C(0), C(0), C(1), None)]
-        for n in range(self.width):
-            halves.append((_ADD, acc[n], self.code[min(n, 7)], self.trit.nonzero,
-                           self.trit.negative, following[n]))
-        if len(halves) % 2:
-            halves.append((_CARRY_IN, C(0), C(0), C(0), C(1), None))
-
-        carry = C(0)
-        for n in range(0, len(halves), 2):
-            ports = {}
-            for half, (init, a, b, c, d, s) in enumerate(halves[n:n + 2]):
-                ports |= {f"p_INIT{half}": C(init, 16), f"p_INJECT1_{half}": "NO", f"i_A{half}": a,
-                          f"i_B{half}": b, f"i_C{half}": c, f"i_D{half}": d}
-                if s is not None:
-                    ports[f"o_S{half}"] = s
-            carry_out = Signal(name=f"carry_{n}")
-            m.submodules[f"bits_{n}"] = Instance("CCU2C", i_CIN=carry, o_COUT=carry_out, **ports)
-            carry = carry_out
+        # A subtraction is a + ~b + 1; the 1 is carried in. nextpnr adds a cell at either end of a
+        # chain, whether a signal enters and leaves there or not.
+        carry = self.trit.negative
+        for n in range(0, self.width, 2):
+            ports = {"i_CIN": carry}
+            carry = Signal(name=f"carry_{n}")
+            ports["o_COUT"] = carry
+            for half in range(2):
+                used = n + half < self.width
+                ports |= {
+                    f"p_INIT{half}": C(_INIT, 16),
+                    f"p_INJECT1_{half}": "NO",
+                    f"i_A{half}": acc[n + half] if used else C(0),
+                    f"i_B{half}": self.code[min(n + half, 7)],
+                    f"i_C{half}": self.trit.nonzero,
+                    f"i_D{half}": self.trit.negative,
+                    f"o_S{half}": following[n + half] if used else Signal(name="unused"),
+                }
+            m.submodules[f"bits_{n}"] = Instance("CCU2C", **ports)

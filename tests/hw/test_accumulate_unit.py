@@ -15,7 +15,7 @@ TRITS = {0: {"nonzero": 0, "negative": 0}, 1: {"nonzero": 1, "negative": 0},
 
 
 def ccu2c(kind, **ports):
-    """Model of the cell, in place of Instance: yosys, techlibs/ecp5/cells_sim.v."""
+    """Model of the cell, in place of Instance: yosys, techlibs/lattice/ccu2c_sim.vh."""
     assert kind == "CCU2C"
     m = Module()
     carry = ports.pop("i_CIN")
@@ -28,7 +28,7 @@ def ccu2c(kind, **ports):
             lut4.eq(init.bit_select(Cat(a, b, c, d), 1)),
             lut2.eq(Const(init.value & 15, 4).bit_select(Cat(a, b), 1)),
             out.eq(Mux(lut4, carry, lut2)),
-            ports.pop(f"o_S{half}", Signal()).eq(lut4 ^ carry),
+            ports.pop(f"o_S{half}").eq(lut4 ^ carry),
         ]
         carry = out
     m.d.comb += ports.pop("o_COUT").eq(carry)
@@ -101,7 +101,7 @@ def test_clear_comes_before_enable(place):
 
 
 def test_one_cell_for_two_bits():
-    # 19 bits and the carry in front of them, and no logic beside the chain.
+    # No logic beside the chain.
     text = rtlil.convert(AccumulateUnit(width=19), platform=ECP5)
     assert text.count("cell \\CCU2C") == 10
     assert "$add" not in text and "$sub" not in text
