@@ -61,19 +61,12 @@ class MemoryMover(wiring.Component):
         The memory's burst port.
     busy : :py:`Out(1)`
         High while a command is under way.
-
-    Raises
-    ------
-    ValueError
-        If a beat is smaller than an int16.
     """
 
     #: Most beats of one burst command.
     CHUNK = 1024
 
     def __init__(self, *, config):
-        if config.memory_bytes < 2:
-            raise ValueError(f"Memory beat must be 2 bytes or more, not {config.memory_bytes!r}")
         self.config = config
         super().__init__({
             "command": In(stream.Signature(MoverCommand())),

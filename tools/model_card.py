@@ -90,8 +90,9 @@ def card(model, measures, curve, texts, name):
              "## Recipe", "",
              "`trine train`: straight-through ternary weights and int8 activations as published, "
              "32 streams of text in windows of 128 tokens with the state carried on, Muon for the "
-             "matrices and AdamW for the rest at 4e-3, falling to zero, bf16 products, on two CPU "
-             f"cores. Best: {last['tokens'] / 1e6:.1f} M tokens, {last['minutes']:.0f} minutes.",
+             "matrices and AdamW for the rest at 4e-3, falling to zero, bf16 products, on one core "
+             f"of a CPU and at times two. Best: {last['tokens'] / 1e6:.1f} M tokens, "
+             f"{last['minutes']:.0f} minutes.",
              "", f"![bits per character over tokens]({name}.svg)", "",
              "| million tokens | minutes | training loss | bits/char, 5955 |",
              "| --- | --- | --- | --- |"]

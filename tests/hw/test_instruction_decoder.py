@@ -22,6 +22,8 @@ def random_fields(rng, opcode):
                 Opcode.LOAD: [isa.Target.VECTOR, isa.Target.STATE],
                 Opcode.STORE: [isa.Target.VECTOR, isa.Target.STATE],
             }.get(opcode, [isa.Target.NONE, isa.Target.VECTOR, isa.Target.STATE]))
+        elif field.name == "a_source" and opcode == Opcode.INTERPOLATE:
+            fields[field.name] = isa.ASource.VECTOR
         elif field.enum:
             fields[field.name] = rng.choice(list(field.enum))
         elif field.name:

@@ -177,11 +177,6 @@ def test_int16_moves_at_one_element_a_clock():
     assert times[-1] - times[0] == 63
 
 
-def test_rejects_a_beat_of_one_byte():
-    with pytest.raises(ValueError, match="Memory beat must be 2 bytes or more, not 1"):
-        make(memory_bytes=1)
-
-
 @pytest.mark.parametrize("slots", [1, SLOTS])
 def test_converts(slots):
     rtlil.convert(make(slots=slots), name="memory_mover")
