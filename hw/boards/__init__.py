@@ -1,1 +1,0 @@
-"""Boards: pins, clocks and bitstream builds."""
