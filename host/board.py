@@ -252,6 +252,9 @@ class Board:
 
     def logits(self, count, slot=0):
         """Return the last token's first ``count`` logits, int64 with 16 fraction bits."""
+        if count > self.config.logit_words:
+            raise BoardError(f"The board keeps {self.config.logit_words} logits of a token, the "
+                             f"model has {count}; sample among the 64 best (--top-k 1 to 64)")
         words = []
         while len(words) < count:
             part = min(256, count - len(words))

@@ -110,6 +110,17 @@ def test_temperature_out_of_the_boards_range(board):
         board.sample_on_board(0.001, 1)
 
 
+def test_more_logits_than_the_board_keeps():
+    device = GoldenBoard(preset("tiny").replace(logit_words=16))
+    with Board(LoopbackTransport(device.receive, name="golden")) as board:
+        model = tiny_model()
+        board.upload(model.image(board.config))
+
+        with pytest.raises(BoardError, match="The board keeps 16 logits of a token, the model has"):
+            list(Generation(board, model, [0], 2, Sampling(top_k=0)))
+        assert len(list(Generation(board, model, [0], 2, Sampling()))) == 2
+
+
 def test_leaving_a_generation_leaves_the_board_idle(board):
     model = tiny_model()
     board.upload(model.image(board.config))
