@@ -9,8 +9,7 @@ import enum
 from dataclasses import dataclass, field
 
 __all__ = ["INSTRUCTIONS", "LENGTH_IS_POSITION", "LOGIT_FRACTION", "N_SCALARS", "SIGMOID_FRACTION",
-           "ASource", "BSource", "Field", "Format", "Instruction", "Opcode", "Statistic", "Target",
-           "instruction_words"]
+           "ASource", "BSource", "Field", "Format", "Instruction", "Opcode", "Statistic", "Target"]
 
 #: Scalar registers of each slot. Register 0 reads as zero, and what is written to it is dropped.
 N_SCALARS = 64
@@ -227,8 +226,3 @@ INSTRUCTIONS = {f.opcode: f for f in (
     Format(Opcode.SCALAR_MULTIPLY_CONSTANT, "dst = a * constant, truncated.", _CONSTANT),
     Format(Opcode.SCALAR_ADD_CONSTANT, "dst = a + constant.", _CONSTANT),
 )}
-
-
-def instruction_words(opcode):
-    """Return the number of 32-bit words of an instruction; KeyError where it is undefined."""
-    return INSTRUCTIONS[Opcode(opcode)].words

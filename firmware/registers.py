@@ -9,13 +9,12 @@ import enum
 from dataclasses import dataclass
 
 from .config import Config
+from .protocol import MAGIC
 
 __all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "PAGES", "REGISTERS", "RING_ENTRIES", "SLOTS",
            "TOKEN_BITS", "Access", "Cause", "Counter", "Error", "Page", "Register", "RunFlags",
            "SampleMode", "State", "address", "describe_error"]
 
-#: Value of the register MAGIC: the bytes ``TRNE`` of the link's greeting.
-MAGIC = int.from_bytes(b"TRNE", "little")
 #: Most slots a machine may have: every register that exists once for each slot is there so often.
 SLOTS = 16
 #: Bits of a token: as many as the rows of a matrix have.

@@ -5,21 +5,15 @@ from math import ceil, log2
 import numpy as np
 
 from trine.firmware.model import Formats, Gain, Layer, Model, Projection
-from trine.firmware.scalar_format import normalize
+from trine.sim.golden.scalar import from_float
 from trine.sim.reference import Reference, ternarize
 
-__all__ = ["calibrate", "export", "fraction_bits", "scalar"]
+__all__ = ["calibrate", "export", "fraction_bits"]
 
 #: Bits kept free above the largest magnitude that calibration saw.
 HEADROOM = 3
 #: No vector needs more fraction bits: the sigmoid takes 22, and products must not lose their shift.
 MAX_FRACTION = 24
-
-
-def scalar(value):
-    """Return the float ``value`` (0 or more) as a scalar (m, e), truncated."""
-    numerator, denominator = float(value).as_integer_ratio()
-    return normalize(numerator, 1 - denominator.bit_length())
 
 
 def fraction_bits(largest, *, bits=31, headroom=HEADROOM, most=MAX_FRACTION):
@@ -59,7 +53,7 @@ def _projection(tensors, name, *norms):
     gain = np.asarray(tensors[f"{name}.norm.weight"], np.float64)
     for norm in norms:
         gain = gain * np.asarray(tensors[norm], np.float64)
-    return Projection(trits=trits, scale=scalar(scale), gain=_gain(gain))
+    return Projection(trits=trits, scale=from_float(scale), gain=_gain(gain))
 
 
 def _layer(tensors, n, reference, largest):
@@ -112,7 +106,7 @@ def export(tensors, config, sample):
         layers=tuple(_layer(tensors, n, reference, largest) for n in range(reference.n_layers)),
         norm=_gain(tensors["model.norm.weight"]),
         head=_projection(tensors, "lm_head", "model.norm.weight"),
-        eps=scalar(config["rms_norm_eps"]))
+        eps=from_float(config["rms_norm_eps"]))
     for name, projection in model.projections.items():
         if not projection.trits.any():
             raise ValueError(f"All weights of {name} are zero once ternarised")

@@ -4,14 +4,12 @@ import abc
 import contextlib
 import errno
 import os
-import select
 import time
 from pathlib import Path
 
 import serial
 
-__all__ = ["BAUD", "DeviceError", "LoopbackTransport", "PipeTransport", "SerialTransport",
-           "Transport"]
+__all__ = ["BAUD", "DeviceError", "LoopbackTransport", "SerialTransport", "Transport"]
 
 #: Speed of a serial port, in bits a second, where nothing else is said: the FT231X's most.
 BAUD = 3_000_000
@@ -94,59 +92,6 @@ class LoopbackTransport(Transport):
 
     def pause(self, seconds):
         """Return at once: this device only works while it is asked."""
-
-
-class PipeTransport(Transport):
-    """A device behind two file descriptors, such as the pipes of a process. Closes them.
-
-    Parameters
-    ----------
-    source, sink : :class:`int`
-        File descriptors to read from and to write to.
-    name : :class:`str`
-        What people call it.
-    """
-
-    def __init__(self, source, sink, *, name="pipe"):
-        self.name = name
-        self._source = source
-        self._sink = sink
-        os.set_blocking(sink, False)
-
-    def write(self, data):
-        """Send all of ``data``."""
-        data = memoryview(bytes(data))
-        while data:
-            if not select.select([], [self._sink], [], WRITE_TIMEOUT)[1]:
-                raise DeviceError(f"The device on {self.name} takes no more data")
-            try:
-                data = data[os.write(self._sink, data):]
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise self._gone() from error
-
-    def read(self, timeout):
-        """Return what has arrived."""
-        if not select.select([self._source], [], [], timeout)[0]:
-            return b""
-        try:
-            received = os.read(self._source, 1 << 16)
-        except OSError as error:
-            raise self._gone() from error
-        if not received:
-            raise self._gone()
-        return received
-
-    def close(self):
-        """Close both ends."""
-        for end in {self._source, self._sink}:
-            with contextlib.suppress(OSError):
-                os.close(end)
-        self._source = self._sink = -1
-
-    def _gone(self):
-        return DeviceError(f"The device on {self.name} has ended the connection")
 
 
 class SerialTransport(Transport):

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-__all__ = ["N_CANDIDATES", "candidates"]
+from trine.firmware.registers import CANDIDATES
 
-#: Candidates kept of each token.
-N_CANDIDATES = 64
+__all__ = ["candidates"]
 
 
 def candidates(logits):
@@ -14,5 +13,5 @@ def candidates(logits):
     logits : int64 (n,), n may be 0
     returns : list of (logit, row), ordered by falling logit, then rising row
     """
-    rows = np.argsort(-logits, kind="stable")[:N_CANDIDATES]
+    rows = np.argsort(-logits, kind="stable")[:CANDIDATES]
     return list(zip(logits[rows].tolist(), rows.tolist()))

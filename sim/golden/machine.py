@@ -11,7 +11,7 @@ from trine.firmware.assembler import decode_words, payload_bytes
 from trine.firmware.isa import ASource, BSource, Opcode, Statistic, Target
 from trine.firmware.packing import unpack_matrix
 
-from . import scalar, scalar_unit, vector
+from . import scalar_unit, vector
 from .matrix import Matrix
 from .round_shift import INT32_MAX, INT32_MIN
 from .sampler import Sampler
@@ -223,7 +223,3 @@ class Machine:
     def state(self, index=0):
         """Return the recurrent state of a slot as the "save" tape writes it: int32 array."""
         return self.slots[index].state.astype("<i4")
-
-    def scalar(self, register, index=0):
-        """Return a scalar register as a float, for people."""
-        return scalar.to_float(self.slots[index].scalars[register])

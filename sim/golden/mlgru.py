@@ -7,14 +7,13 @@ trusted for. Integers throughout: vectors are int64 arrays that hold int32, scal
 import numpy as np
 
 from trine.firmware.isa import LOGIT_FRACTION, SIGMOID_FRACTION
+from trine.firmware.program import GAIN_SHIFT
 from trine.firmware.scalar_format import ratio
 
 from . import scalar, vector
 from .matrix import Matrix
 
 __all__ = ["MLGRU"]
-
-_GAIN_SHIFT = 15
 
 
 class MLGRU:
@@ -43,15 +42,15 @@ class MLGRU:
         """Return the factor of a block norm and the inner norm behind it."""
         fraction = self.model.residual_fraction
         first = self._rms(vector.statistic(True, r), len(r), fraction)
-        product = vector.multiply(r, norm.values.astype(np.int64), _GAIN_SHIFT)
+        product = vector.multiply(r, norm.values.astype(np.int64), GAIN_SHIFT)
         return self._rms(vector.statistic(True, product), len(r),
-                         fraction + norm.fraction - _GAIN_SHIFT, first)
+                         fraction + norm.fraction - GAIN_SHIFT, first)
 
     def _project(self, name, projection, v, fraction, rms, fraction_out):
         """Return the projection of v * rms with ``fraction_out`` bits."""
         gain = projection.gain
-        product = vector.multiply(v, gain.values.astype(np.int64), _GAIN_SHIFT)
-        fraction += gain.fraction - _GAIN_SHIFT
+        product = vector.multiply(v, gain.values.astype(np.int64), GAIN_SHIFT)
+        fraction += gain.fraction - GAIN_SHIFT
         absmax = vector.statistic(False, product)
         codes = vector.quantize(product, scalar.multiply(scalar.recip(absmax), ratio(127)))
         mantissa, exponent = projection.scale
@@ -72,8 +71,8 @@ class MLGRU:
         h = vector.interpolate(self.state[n], forget, write, SIGMOID_FRACTION)
         self.state[n] = h
         rms_g = self._rms(vector.statistic(True, g), model.dim, formats.g)
-        g = vector.multiply(g, layer.g_norm.values.astype(np.int64), _GAIN_SHIFT)
-        product = formats.g + layer.g_norm.fraction - _GAIN_SHIFT + formats.state
+        g = vector.multiply(g, layer.g_norm.values.astype(np.int64), GAIN_SHIFT)
+        product = formats.g + layer.g_norm.fraction - GAIN_SHIFT + formats.state
         o = vector.multiply(g, vector.silu(h, SIGMOID_FRACTION, formats.state), product - formats.o)
         rms = self._rms(vector.statistic(True, o), model.dim, formats.o, rms_g)
         return vector.add(r, self._project(f"{name}o", layer.o, o, formats.o, rms,

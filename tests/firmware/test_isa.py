@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trine.firmware.config import PRESETS, preset
-from trine.firmware.isa import INSTRUCTIONS, Opcode, instruction_words
+from trine.firmware.isa import INSTRUCTIONS, Opcode
 from trine.firmware.isa_doc import document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_formats_fill_whole_words():
     for form in INSTRUCTIONS.values():
         assert form.bits == 32 * form.words, form.opcode.name
-        assert instruction_words(form.opcode) == form.words <= 6
+        assert form.words <= 6
         names = [f.name for f in form.fields if f.name]
         assert len(names) == len(set(names))
 

@@ -4,33 +4,19 @@ import errno
 import os
 import sys
 import threading
-import time
 
 import pytest
 import serial
 
-from trine.host import links
 from trine.host.connection import Connection
 from trine.host.links import (
     DeviceError,
     LoopbackTransport,
-    PipeTransport,
     SerialTransport,
 )
 from trine.sim.link_model import BoardModel
 
 needs_pty = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-
-
-@pytest.fixture
-def pipes():
-    """Two transports, the ends of one line."""
-    ours, theirs = os.pipe(), os.pipe()
-    a = PipeTransport(ours[0], theirs[1], name="a")
-    b = PipeTransport(theirs[0], ours[1], name="b")
-    yield a, b
-    a.close()
-    b.close()
 
 
 @pytest.fixture
@@ -52,36 +38,6 @@ def test_loopback():
 
         assert transport.read(1) == b"badc"
         assert transport.read(1) == b""
-
-
-def test_pipe(pipes):
-    a, b = pipes
-    a.write(b"there")
-    b.write(b"back")
-
-    assert b.read(1) == b"there"
-    assert a.read(1) == b"back"
-    begin = time.monotonic()
-    assert a.read(0.02) == b""
-    assert time.monotonic() - begin >= 0.02
-
-
-def test_pipe_that_ended(pipes):
-    a, b = pipes
-    b.close()
-    b.close()
-
-    with pytest.raises(DeviceError, match="The device on a has ended the connection"):
-        a.read(1)
-    with pytest.raises(DeviceError, match="The device on a has ended the connection"):
-        a.write(b"x")
-
-
-def test_pipe_that_takes_no_more(pipes, monkeypatch):
-    monkeypatch.setattr(links, "WRITE_TIMEOUT", 0.01)
-
-    with pytest.raises(DeviceError, match="The device on a takes no more data"):
-        pipes[0].write(bytes(1 << 22))
 
 
 @needs_pty
