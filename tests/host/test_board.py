@@ -141,3 +141,28 @@ def test_state_is_the_golden_state(board, device):
 
     words = board.image.state_words
     np.testing.assert_array_equal(board.state(), device.machine.state()[:words])
+
+
+@pytest.mark.parametrize(("on_board", "prompt"), [
+    (False, [0, 5]), (True, [0, 5]), (True, [0, *range(1, 25)])])
+def test_the_end_token_ends_the_text(board, on_board, prompt):
+    model = tiny_model()
+    board.upload(model.image(board.config))
+
+    def tokens(end):
+        return list(Generation(board, model, prompt, 12, Sampling(temperature=0.9, seed=2),
+                               on_board=on_board, end=end))
+
+    whole = tokens(None)
+    end = whole[7]
+    assert tokens(end) == whole[:whole.index(end)]
+
+
+def test_selftest_counts_a_state_that_differs(board, monkeypatch):
+    model = tiny_model()
+    board.upload(model.image(board.config))
+    state = board.state
+    monkeypatch.setattr(board, "state", lambda: state() + 1)
+
+    result = compare(board, model, [0], 4, temperature=0, seed=1)
+    assert (result["mismatches"], result["state_equal"]) == (1, False)
