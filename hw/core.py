@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from trine.firmware.registers import PAGES, Counter
+from trine.firmware.registers import PAGES, Counter, State
 
 from .burst_mux import BurstMux
 from .code_memory import CodeMemory
@@ -48,6 +48,10 @@ class Core(wiring.Component):
         Bytes to the host.
     memory : :py:`Out(MemorySignature(...))`
         The memory.
+    state : :py:`Out(State)`
+        What the machine is doing.
+    loading : :py:`Out(1)`
+        Strobe: the host writes to memory.
     """
 
     def __init__(self, *, config):
@@ -57,6 +61,8 @@ class Core(wiring.Component):
             "tx": Out(stream.Signature(8)),
             "memory": Out(MemorySignature(beat_bytes=config.memory_bytes,
                                           addr_width=exact_log2(config.memory_beats))),
+            "state": Out(State),
+            "loading": Out(1),
         })
 
     def elaborate(self, platform):
@@ -89,7 +95,8 @@ class Core(wiring.Component):
         m.submodules.reader = reader = TapeReader(
             word_bytes=config.word_bytes, fifo_bytes=config.fifo_bytes,
             out_bytes=sequencer.out_bytes, **memory)
-        m.submodules.burst_mux = burst_mux = BurstMux(**memory)
+        m.submodules.burst_mux = burst_mux = BurstMux(
+            initiators=("mover", "link"), **memory)
         m.submodules.mover = mover = MemoryMover(config=config)
         m.submodules.array = array = unit(TernaryArray(config=config))
         m.submodules.code_memory = code_memory = CodeMemory(config=config)
@@ -123,6 +130,12 @@ class Core(wiring.Component):
             burst_mux.memory.done.eq(self.memory.done),
         ]
         connect(m, mover=mover.memory, mux=burst_mux.mover)
+
+        # What lamps tell.
+        m.d.comb += [
+            self.state.eq(control.state),
+            self.loading.eq(link.memory.wdata.valid),
+        ]
 
         # A run.
         connect(m, control=control.reader, reader=reader.play)

@@ -58,6 +58,8 @@ class RunControl(wiring.Component):
         Strobe: the next logit is row 0 of a new token.
     crc_clear : :py:`Out(config.slots)`
         The same for each active slot.
+    state : :py:`Out(State)`
+        What STATUS tells.
     running, waiting, between, token : :py:`Out(1)`
         For the counters: a run is under way; it waits for the host; it is between two plays;
         strobe: a play of a token tape has ended.
@@ -84,6 +86,7 @@ class RunControl(wiring.Component):
             "reset": Out(1),
             "sampler_begin": Out(1),
             "crc_clear": Out(config.slots),
+            "state": Out(State),
             "running": Out(1),
             "waiting": Out(1),
             "between": Out(1),
@@ -108,6 +111,7 @@ class RunControl(wiring.Component):
                     "RUN_FLAGS": Cat(tokens, self.feedback)}
 
         state = Signal(State, init=State.RUNNING)
+        m.d.comb += self.state.eq(state)
         error = Signal(Error, init=Error.NONE)
         error_left = Signal(signed(32))
         error_word = Signal(32)
