@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from trine.sim.verilator import BuildError
+from trine.hw.flow.tools import BuildError
 
 from .commands import generate, inspect, selftest, train
 

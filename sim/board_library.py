@@ -4,10 +4,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+from trine.hw.flow.cache import digest, digest_files, stored
+from trine.hw.flow.verilog import to_verilog
+
 from .board_gateware import BoardGateware
-from .cache import digest, digest_files, stored
 from .simulated import HARNESS
-from .verilator import build, to_verilog
+from .verilator import build
 
 __all__ = ["board_library", "board_sources"]
 

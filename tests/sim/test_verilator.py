@@ -13,10 +13,12 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from trine.sim.cache import cache_folder, digest, stored
-from trine.sim.compiler import BuildError, find_compiler
+from trine.hw.flow.cache import cache_folder, digest, stored
+from trine.hw.flow.tools import BuildError
+from trine.hw.flow.verilog import to_verilog
+from trine.sim.compiler import find_compiler
 from trine.sim.simulated import HARNESS, SimulatedBoard
-from trine.sim.verilator import build, to_verilog
+from trine.sim.verilator import build
 
 
 class Echo(wiring.Component):

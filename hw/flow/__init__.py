@@ -1,0 +1,1 @@
+"""From gateware to files: Verilog, synthesis, placement, and results that are kept."""
