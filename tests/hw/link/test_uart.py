@@ -1,15 +1,30 @@
-"""The UART against waveforms, with the other end's clock off by up to 2 %."""
+"""The UART against waveforms, with the other end's clock off by up to 2 %.
 
+Against an independent UART, alone and before the link: bench_uart.py.
+"""
+
+from pathlib import Path
 from random import Random
 
 import pytest
 from amaranth import *
 from amaranth.back import rtlil
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from bench import simulate, transfers
+from cocotb_support import run_bench
+from trine.hw.link.link import Link
 from trine.hw.link.uart import UART
 from trine.hw.link.uart_receiver import UARTReceiver
 from trine.hw.link.uart_transmitter import UARTTransmitter
+from trine.hw.memory.block_ram import BlockRAM
+
+BENCH = Path(__file__).with_name("bench_uart.py")
+MHZ = 1_000_000
+#: Registers and memory behind the link, in words and bytes.
+REGISTERS, MEMORY = 16, 4096
 
 
 def waveform(sent, bit, *, rng=None):
@@ -132,3 +147,68 @@ def test_rejects():
 @pytest.mark.parametrize("component", [UART, UARTReceiver, UARTTransmitter])
 def test_converts(component):
     rtlil.convert(component(clock_hz=100_000_000, baud=3_000_000))
+
+
+class SerialBoard(wiring.Component):
+    """Two serial lines: a bare UART, and a link with registers and memory behind it."""
+
+    rx: In(1, init=1)
+    tx: Out(1, init=1)
+    dropped: Out(16)
+    bare_rx: In(1, init=1)
+    bare_tx: Out(1, init=1)
+    i: In(stream.Signature(8))
+    o: Out(stream.Signature(8))
+
+    def __init__(self, **options):
+        self.options = options
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.bare = bare = UART(**self.options)
+        m.d.comb += [bare.rx.eq(self.bare_rx), self.bare_tx.eq(bare.tx)]
+        connect(m, i=flipped(self.i), bare=bare.i)
+        connect(m, bare=bare.o, o=flipped(self.o))
+
+        beats = MEMORY // 2
+        m.submodules.uart = uart = UART(**self.options)
+        m.submodules.link = link = Link(beat_bytes=2, burst_beats=8,
+                                        addr_width=beats.bit_length() - 1)
+        m.submodules.memory = memory = BlockRAM(beat_bytes=2, depth=beats)
+        m.d.comb += [uart.rx.eq(self.rx), self.tx.eq(uart.tx), self.dropped.eq(link.dropped)]
+        connect(m, uart=uart.o, link=link.rx)
+        connect(m, link=link.tx, uart=uart.i)
+        for name in ("burst", "wdata", "rdata"):
+            connect(m, link=getattr(link.memory, name), memory=getattr(memory.memory, name))
+        m.d.comb += link.memory.done.eq(memory.memory.done)
+
+        m.submodules.registers = registers = Memory(shape=32, depth=REGISTERS, init=[])
+        write, read = registers.write_port(), registers.read_port(domain="comb")
+        request, reply = link.bus.request, link.bus.reply
+        m.d.comb += [
+            request.ready.eq(~reply.valid),
+            write.addr.eq(request.p.addr),
+            write.data.eq(request.p.data),
+            write.en.eq(request.valid & request.ready & request.p.write),
+            read.addr.eq(request.p.addr),
+        ]
+        with m.If(reply.ready):
+            m.d.sync += reply.valid.eq(0)
+        with m.If(request.valid & request.ready & ~request.p.write):
+            m.d.sync += [reply.valid.eq(1), reply.payload.eq(read.data)]
+
+        return m
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clock_hz, period, baud", [
+    pytest.param(100 * MHZ, 10, 3_000_000, id="100MHz"),
+    pytest.param(112_500_000, 8.888, 3_000_000, id="112MHz"),
+    pytest.param(133_333_333, 7.5, 3_000_000, id="133MHz"),
+    pytest.param(100 * MHZ, 10, 1_000_000, id="1Mbaud"),
+])
+def test_on_verilator(clock_hz, period, baud):
+    run_bench(BENCH, SerialBoard(clock_hz=clock_hz, baud=baud), top="board",
+              values={"period": period, "baud": baud, "registers": REGISTERS, "memory": MEMORY})
