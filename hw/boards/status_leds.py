@@ -27,7 +27,7 @@ class StatusLEDs(wiring.Component):
     Parameters
     ----------
     clock_hz : :class:`int`
-        Frequency of the clock; events last a sixteenth of a second or a little longer.
+        Frequency of the clock; an event lasts one to four sixteenths of a second.
 
     Members
     -------
