@@ -28,6 +28,8 @@ class Board:
         What commands call it, and what people do.
     platform_class : str
         Where its pins are: ``module:class`` of amaranth-boards.
+    device : str
+        The FPGA, as amaranth-boards calls it.
     leds : dict
         Pin of the LED for names of :data:`.status_leds.LEDS`: (resource, number, subsignal or
         None). Names may share one.
@@ -53,6 +55,7 @@ class Board:
     name: str
     title: str
     platform_class: str
+    device: str
     leds: dict
     reset: tuple | None = None
     quiet: tuple = ()
@@ -88,7 +91,7 @@ class Board:
     @property
     def resources(self):
         """What the device has: dict of lut4, ff, bram, dsp."""
-        return _DEVICES[self.platform().device]
+        return _DEVICES[self.device]
 
     @staticmethod
     def degrees(clock_hz):

@@ -12,6 +12,7 @@ BOARDS = (
         name="icepi-zero",
         title="Icepi Zero",
         platform_class="amaranth_boards.icepi_zero:IcepiZero1_3Platform",
+        device="LFE5U-25F",
         leds={name: ("led", number, None) for number, name in enumerate(
             ("idle", "loading", "running", "error", "alive"))},
         reset=("button", 0),

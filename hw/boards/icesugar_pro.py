@@ -13,6 +13,7 @@ BOARDS = (
         name="icesugar-pro",
         title="iCESugar-Pro",
         platform_class="amaranth_boards.icesugar_pro:ICESugarProPlatform",
+        device="LFE5U-25F",
         leds={"idle": ("rgb_led", 0, "g"), "loading": ("rgb_led", 0, "b"),
               "running": ("rgb_led", 0, "b"), "error": ("rgb_led", 0, "r")},
         baud=1_000_000,

@@ -14,6 +14,7 @@ BOARDS = tuple(
         name=f"ulx3s-{size.lower()}",
         title=f"ULX3S {size}",
         platform_class=f"amaranth_boards.ulx3s:ULX3S_{size}_Platform",
+        device=f"LFE5U-{size}",
         leds={name: ("led", number, None) for number, name in enumerate(LEDS)},
         reset=("button_pwr", 0),
         # The ESP32 shares pins with the FPGA and draws power: it is held in reset.

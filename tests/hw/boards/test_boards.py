@@ -22,6 +22,7 @@ def test_unknown_board():
 def test_fields(name):
     board = find_board(name)
     platform = board.platform()
+    assert board.device == platform.device
     for resource, number, part in [*board.leds.values(), *board.quiet]:
         ios = platform.lookup(resource, number).ios
         assert part is None or part in [sub.name for sub in ios]
