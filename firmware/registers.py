@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from .config import Config
 from .protocol import MAGIC
 
-__all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "PAGES", "REGISTERS", "RING_ENTRIES", "SLOTS",
-           "TOKEN_BITS", "Access", "Cause", "Counter", "Error", "Page", "Register", "RunFlags",
-           "SampleMode", "State", "address", "describe_error"]
+__all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "MEMORY_TEST_BEATS", "MEMORY_TEST_ERRORS",
+           "PAGES", "REGISTERS", "RING_ENTRIES", "SLOTS", "TOKEN_BITS", "Access", "Cause",
+           "Counter", "Error", "MemoryTestMode", "Page", "Register", "RunFlags", "SampleMode",
+           "State", "address", "describe_error"]
 
 #: Most slots a machine may have: every register that exists once for each slot is there so often.
 SLOTS = 16
@@ -23,6 +24,10 @@ TOKEN_BITS = 18
 RING_ENTRIES = 1024
 #: Candidates that the sampler keeps for a slot.
 CANDIDATES = 64
+#: The memory test's beats come in multiples of this.
+MEMORY_TEST_BEATS = 1024
+#: Where the memory test stops counting wrong beats.
+MEMORY_TEST_ERRORS = 1 << 16
 
 
 class Access(enum.Flag):
@@ -75,6 +80,17 @@ class SampleMode(enum.IntEnum):
     ARGMAX = 0
     #: The largest of logit * BETA + noise: a sample at temperature 1 / BETA.
     GUMBEL = 1
+
+
+class MemoryTestMode(enum.IntFlag):
+    """What the memory test does (MEMORY_TEST_START): one pass, or one after the other."""
+
+    #: Write the pattern.
+    WRITE = 1
+    #: Read, and compare with the pattern.
+    READ = 2
+    #: Every bit of the pattern is inverted.
+    INVERT = 4
 
 
 class Cause(enum.IntEnum):
@@ -185,6 +201,13 @@ PAGES = {page.name: page for page in (
     Page("positions", 0x00110, 0x10, "Positions, one a slot."),
     Page("counts", 0x00120, 0x10, "How many tokens went to each slot's ring."),
     Page("sampler", 0x00140, 0x40, "The sampler's settings and checksums."),
+    Page("memory_test", 0x00180, 0x8,
+         "A pattern written to memory and read back at full speed. A bit of it is the exclusive or "
+         "of those 31 and 28 places before it, and the seed is its first 31 bits; a beat takes "
+         "as many of them as it has, lowest first."),
+    Page("clock", 0x00188, 0x4,
+         "Phase of the memory's clock. It lags the machine's clock by PHASE_BUILT + PHASE of the "
+         "PHASE_STEPS parts of its period."),
     Page("candidates", 0x01000, 0x800, "The best rows of the last token."),
     Page("ring", 0x10000, 0x8000, "The tokens sampled last."),
     Page("logits", 0x80000, 0x80000, "All logits of the last token."),
@@ -323,7 +346,42 @@ def _sampler():
                    (SLOTS, PAGES["logits"].size // SLOTS))
 
 
-_ALL = [*_identification(), *_run(), *_counters(), *_link(), *_tokens(), *_sampler()]
+def _memory_test():
+    base = PAGES["memory_test"].address
+    whole = f"a multiple of {MEMORY_TEST_BEATS}"
+    for n, (name, access, enumeration, doc) in enumerate((
+            ("BUSY", Access.READ, None, "1 while a test is under way."),
+            ("ERRORS", Access.READ, None,
+             f"Beats that differed from the pattern; stops at {MEMORY_TEST_ERRORS}."),
+            ("FIRST", Access.READ, None, "Address of the first of them, in beats."),
+            ("BITS", Access.READ, None,
+             "Data lines that were wrong in any of them, modulo 32, one bit each."),
+            ("START", Access.WRITE, MemoryTestMode,
+             "A write begins a test, which destroys what memory holds. Dropped while a run or a "
+             "test is under way. The other registers are written only between tests."),
+            ("BASE", Access.WRITE, None, f"First beat, {whole}."),
+            ("END", Access.WRITE, None,
+             f"Beat behind the last one, {whole}, modulo the memory's beats; where it equals BASE, "
+             "all of memory is tested."),
+            ("SEED", Access.WRITE, None, "Seed of the pattern, 31 bits; 0 gives only zeros."))):
+        yield Register(f"MEMORY_TEST_{name}", base + n, access, doc, (), enumeration)
+
+
+def _clock():
+    base = PAGES["clock"].address
+    for n, (name, access, doc) in enumerate((
+            ("PHASE_STEPS", Access.READ, "Steps of a period; 0 where the board cannot shift."),
+            ("PHASE_BUILT", Access.READ, "Steps of the phase that the gateware was built with."),
+            ("PHASE_TARGET", Access.READ_WRITE,
+             "Steps later than built, below PHASE_STEPS. A write shifts the clock there and then "
+             "initialises the memory anew; what it holds may be lost. A reset changes nothing."),
+            ("PHASE", Access.READ,
+             "Steps later than built, at present: there is PHASE_TARGET, it is done."))):
+        yield Register(name, base + n, access, doc)
+
+
+_ALL = [*_identification(), *_run(), *_counters(), *_link(), *_tokens(), *_sampler(),
+        *_memory_test(), *_clock()]
 
 #: All registers by name.
 REGISTERS = {register.name: register for register in _ALL}

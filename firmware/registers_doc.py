@@ -43,7 +43,7 @@ def document():
     """Return the text of ``docs/registers.md``."""
     lines = [_TEXT]
     for page in PAGES.values():
-        lines += [f"## {page.name.capitalize()}", "", page.doc, "",
+        lines += [f"## {page.name.replace('_', ' ').capitalize()}", "", page.doc, "",
                   "| address | name | access | |", "| --- | --- | --- | --- |"]
         for register in REGISTERS.values():
             if not page.address <= register.address < page.address + page.size:

@@ -12,11 +12,12 @@ from .code_memory import CodeMemory
 from .counters import Counters
 from .cycle_cause import CycleCause
 from .identification import Identification
-from .link.bus import BusDecoder
+from .link.bus import BusDecoder, RegisterBus
 from .link.link import Link
 from .link_status import LinkStatus
 from .memory.signature import MemorySignature
 from .memory_mover import MemoryMover
+from .memory_test import MemoryTest
 from .run_control import RunControl
 from .sampler import Sampler
 from .sampler_port import SamplerPort
@@ -48,6 +49,8 @@ class Core(wiring.Component):
         Bytes to the host.
     memory : :py:`Out(MemorySignature(...))`
         The memory.
+    clock : :py:`Out(RegisterBus)`
+        Page ``clock``: the phase of the board's memory clock (:class:`.boards.phase_shifter`).
     state : :py:`Out(State)`
         What the machine is doing.
     loading : :py:`Out(1)`
@@ -61,6 +64,7 @@ class Core(wiring.Component):
             "tx": Out(stream.Signature(8)),
             "memory": Out(MemorySignature(beat_bytes=config.memory_bytes,
                                           addr_width=exact_log2(config.memory_beats))),
+            "clock": Out(RegisterBus),
             "state": Out(State),
             "loading": Out(1),
         })
@@ -96,8 +100,9 @@ class Core(wiring.Component):
             word_bytes=config.word_bytes, fifo_bytes=config.fifo_bytes,
             out_bytes=sequencer.out_bytes, **memory)
         m.submodules.burst_mux = burst_mux = BurstMux(
-            initiators=("mover", "link"), **memory)
+            initiators=("mover", "link", "test"), **memory)
         m.submodules.mover = mover = MemoryMover(config=config)
+        m.submodules.test = test = MemoryTest(config=config)
         m.submodules.array = array = unit(TernaryArray(config=config))
         m.submodules.code_memory = code_memory = CodeMemory(config=config)
         m.submodules.vector = vector = unit(VectorEngine(config=config))
@@ -114,9 +119,10 @@ class Core(wiring.Component):
                 "link": link_status.bus, "queues": queue.bus, "positions": feed.bus,
                 "counts": ring.counts, "sampler": sampler_port.settings,
                 "candidates": sampler_port.candidates, "ring": ring.ring,
-                "logits": sampler_port.logits}.items():
+                "logits": sampler_port.logits, "memory_test": test.bus,
+                "clock": flipped(self.clock)}.items():
             connect(m, decoder=getattr(decoder, page), page=responder)
-        m.d.comb += link_status.dropped.eq(link.dropped)
+        m.d.comb += [link_status.dropped.eq(link.dropped), test.running.eq(control.running)]
 
         # The memory: the tape to the reader, bursts to link and mover.
         for name in ("tape", "data"):
@@ -130,6 +136,7 @@ class Core(wiring.Component):
             burst_mux.memory.done.eq(self.memory.done),
         ]
         connect(m, mover=mover.memory, mux=burst_mux.mover)
+        connect(m, test=test.memory, mux=burst_mux.test)
 
         # What lamps tell.
         m.d.comb += [

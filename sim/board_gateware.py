@@ -4,19 +4,27 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from trine.hw.boards.phase_shifter import PhaseShifter
 from trine.hw.core import Core
 from trine.hw.memory.block_ram import BlockRAM
 from trine.hw.memory.sdram import SDRAMController
 from trine.hw.memory.sdram_timing import SDRAMGeometry
 
+from .clock_phase import ClockPhase
 from .sdram_chip import SDRAMChip
 
-__all__ = ["BoardGateware"]
+__all__ = ["PHASE_STEPS", "PHASE_WINDOW", "BoardGateware"]
 
 #: Largest memory, in bytes, that is taken for block RAM.
 _ON_CHIP = 1 << 18
 #: Columns of an SDRAM chip by its bytes: the two that an ULX3S may carry.
 _COLUMNS = {32 << 20: 512, 64 << 20: 1024}
+#: Steps of the SDRAM clock's period: those of 100 MHz from an oscillator of 600 MHz.
+PHASE_STEPS = 48
+#: Step at which the clock is built: 120 degrees.
+_PHASE_BUILT = 16
+#: First and last phase at which the SDRAM works, in steps later than built.
+PHASE_WINDOW = -9, 17
 
 
 class BoardGateware(wiring.Component):
@@ -28,6 +36,12 @@ class BoardGateware(wiring.Component):
     ----------
     config : :class:`Config`
         Sizes.
+    core : :class:`~amaranth.lib.wiring.Component`
+        What takes the core's place, with the same ports: its netlist.
+    chip_size : :class:`int`
+        Bytes of the SDRAM chip, where it is not the one that the configuration believes in.
+    phase_window : tuple of :class:`int`
+        First and last phase at which the SDRAM works, in steps later than built.
 
     Members
     -------
@@ -48,34 +62,50 @@ class BoardGateware(wiring.Component):
     tx: Out(stream.Signature(8))
     violations: Out(32)
 
-    def __init__(self, *, config):
+    def __init__(self, *, config, core=None, chip_size=None, phase_window=PHASE_WINDOW):
         if config.memory_size > _ON_CHIP and (
                 config.memory_size not in _COLUMNS or config.memory_bytes != 2):
             raise ValueError(f"The simulated board has {_ON_CHIP} bytes of block RAM at most, or "
                              f"an SDRAM of 32 or 64 MB with 2 bytes a beat, not "
                              f"{config.memory_size} bytes with {config.memory_bytes} a beat")
         self.config = config
+        self.core = core or Core(config=config)
+        self.chip_size = chip_size or config.memory_size
+        self.phase_window = phase_window
         super().__init__()
 
     def elaborate(self, platform):
         m = Module()
 
         config = self.config
-        m.submodules.core = core = Core(config=config)
+        m.submodules.core = core = self.core
         connect(m, rx=flipped(self.rx), core=core.rx)
         connect(m, core=core.tx, tx=flipped(self.tx))
 
-        if config.memory_size <= _ON_CHIP:
+        on_chip = config.memory_size <= _ON_CHIP
+        m.submodules.shifter = shifter = (
+            PhaseShifter(steps=0) if on_chip
+            else PhaseShifter(steps=PHASE_STEPS, built=_PHASE_BUILT))
+        connect(m, core=core.clock, shifter=shifter.bus)
+
+        if on_chip:
             m.submodules.memory = memory = BlockRAM(
                 beat_bytes=config.memory_bytes, depth=config.memory_beats,
                 burst_beats=config.burst_beats)
         else:
-            geometry = SDRAMGeometry(cols=_COLUMNS[config.memory_size])
             m.submodules.memory = memory = SDRAMController(
-                clock_hz=config.clock_hz, geometry=geometry)
-            m.submodules.chip = chip = SDRAMChip(clock_hz=config.clock_hz, geometry=geometry)
+                clock_hz=config.clock_hz,
+                geometry=SDRAMGeometry(cols=_COLUMNS[config.memory_size]))
+            m.submodules.chip = chip = SDRAMChip(
+                clock_hz=config.clock_hz, geometry=SDRAMGeometry(cols=_COLUMNS[self.chip_size]))
+            m.submodules.phase = phase = ClockPhase(steps=PHASE_STEPS, window=self.phase_window)
             connect(m, controller=memory.pins, chip=chip.pins)
-            m.d.comb += self.violations.eq(chip.violations)
+            m.d.comb += [
+                phase.step.eq(shifter.step),
+                chip.skew.eq(phase.skew),
+                memory.restart.eq(shifter.moved),
+                self.violations.eq(chip.violations),
+            ]
         connect(m, core=core.memory, memory=memory.memory)
 
         return m

@@ -17,26 +17,29 @@ _SIM = Path(__file__).parent
 _ROOT = _SIM.parent
 
 
-def board_sources(config):
+def board_sources(config, **board):
     """Return the Verilog of the simulated board, text by file name."""
-    return {"simulated_board.v": to_verilog(BoardGateware(config=config), name="simulated_board"),
+    return {"simulated_board.v": to_verilog(BoardGateware(config=config, **board),
+                                            name="simulated_board"),
             "sdram_chip.v": (_SIM / "sdram_chip.v").read_text()}
 
 
-def board_library(config, *, trace=False, progress=None):
+def board_library(config, *, trace=False, progress=None, **board):
     """Return the path of the shared library; see :func:`trine.sim.verilator.build`.
 
+    ``board`` are further arguments of :class:`BoardGateware`, plain values.
     Converting the gateware to Verilog takes seconds, so the library is found by a digest of the
     Python it is generated from.
     """
     fields = json.dumps(dataclasses.asdict(config), sort_keys=True)
-    key = digest(fields, str(trace), digest_files(_ROOT / "hw", _ROOT / "firmware", _SIM))
+    key = digest(fields, str(trace), repr(sorted(board.items())),
+                 digest_files(_ROOT / "hw", _ROOT / "firmware", _SIM))
 
     def make(folder):
         if progress:
             progress("converting the gateware to Verilog", 0, 100)
-        library = build(board_sources(config), [HARNESS], top="simulated_board", trace=trace,
-                        progress=progress)
+        library = build(board_sources(config, **board), [HARNESS], top="simulated_board",
+                        trace=trace, progress=progress)
         (folder / "library").write_text(str(library))
 
     return Path((stored("board", key, make) / "library").read_text())

@@ -67,6 +67,9 @@ class SDRAMChip(wiring.Component):
     -------
     pins : :py:`In(SDRAMPins(geometry))`
         The controller.
+    skew : :py:`In(2)`
+        Phase of the chip's clock: 0 good, 1 at the edge, where read data are wrong now and then,
+        2 beyond it, where they always are, and the mode is lost.
     violations : :py:`Out(32)`
         Number of rules violated so far.
     violation_code : :py:`Out(8)`
@@ -81,6 +84,7 @@ class SDRAMChip(wiring.Component):
 
         super().__init__({
             "pins": In(SDRAMPins(self.geometry)),
+            "skew": In(2),
             "violations": Out(32),
             "violation_code": Out(8),
         })
@@ -112,6 +116,7 @@ class SDRAMChip(wiring.Component):
             p_INIT_REFRESHES=timing.init_refreshes,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(allow_reset_less=True),
+            i_skew=self.skew,
             i_cke=pins.cke,
             i_cs_n=pins.cs_n,
             i_ras_n=pins.ras_n,

@@ -33,6 +33,7 @@ module sdram_chip #(
 ) (
     input clk,
     input rst,  // as after power-up: contents are lost, and violations forgotten
+    input [1:0] skew,  // of clk to the controller's: 0 none that matters, 1 at the edge, 2 beyond
     input cke,
     input cs_n,
     input ras_n,
@@ -89,6 +90,8 @@ module sdram_chip #(
     reg [WIDTH-1:0] first, second, third;
     reg [2:0] driving;  // of first, second, third
     reg drives, drove;  // dq_o is driven now, and was a clock ago
+    reg lost;  // the mode was lost: a command was misread
+    reg [31:0] noise;
 
     wire [3:0] command = {cs_n, ras_n, cas_n, we_n};
     wire [COL_BITS-1:0] col = {a >> 11, a[9:0]};  // A10 is not part of it
@@ -126,6 +129,8 @@ module sdram_chip #(
             driving = 0;
             drives = 0;
             drove = 0;
+            lost = 0;
+            noise = 1;
             violations = 0;
             violation_code = 0;
         end
@@ -234,6 +239,7 @@ module sdram_chip #(
                     if (a[3:0] != 4'b0011 || a[6:5] != 2'b01 || a[ADDR_PINS-1:7] != 0)
                         violate(UNSUPPORTED, ba);
                     slow = a[4];
+                    lost = 0;
                     mode_set = 1;
                     moded = cycle;
                 end
@@ -255,6 +261,19 @@ module sdram_chip #(
                 end
                 default: ;
             endcase
+        end
+    endtask
+
+    // Beats mix with the ones behind them. Beyond the edge commands suffer as well, so that the
+    // chip needs its mode again afterwards.
+    task disturb;
+        begin
+            noise = {noise[30:0], noise[31] ^ noise[21] ^ noise[1] ^ noise[0]};
+            if (skew[1]) lost = 1;
+            if (lost) dq_o <= slow ? ~second : ~first;
+            else if (noise[2:0] == 0)
+                dq_o <= slow ? (third & ~noise[WIDTH-1:0]) | (second & noise[WIDTH-1:0])
+                             : (second & ~noise[WIDTH-1:0]) | (first & noise[WIDTH-1:0]);
         end
     endtask
 
@@ -304,6 +323,7 @@ module sdram_chip #(
         end
 
         dq_o <= slow ? third : second;
+        if (skew != 0 || lost) disturb;
         drove = drives;
         drives = slow ? driving[2] : driving[1];
 

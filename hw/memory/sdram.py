@@ -43,6 +43,8 @@ class SDRAMController(wiring.Component):
         The core.
     pins : :py:`Out(SDRAMPins(geometry))`
         The chip.
+    restart : :py:`In(1)`
+        Strobe: the chip is given its mode again, as after its clock was in disorder.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class SDRAMController(wiring.Component):
             "memory": In(MemorySignature(beat_bytes=self.geometry.beat_bytes,
                                          addr_width=self.geometry.addr_width)),
             "pins": Out(SDRAMPins(self.geometry)),
+            "restart": In(1),
         })
 
     @property
@@ -117,6 +120,7 @@ class SDRAMController(wiring.Component):
         recovering = Countdown(m, name="recovering", longest=burst - 1 + cycles.wr)
         m.d.comb += [
             new.ready.eq(~runs & (~new.p.write | turning.done)),
+            banks.restart.eq(self.restart),
             banks.running.eq(runs),
             banks.running_bank.eq(running.bank),
             banks.recovered.eq(recovering.done),

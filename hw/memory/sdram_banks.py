@@ -58,6 +58,8 @@ class SDRAMBanks(wiring.Component):
         No written data are younger than tWR.
     command, ba, a : :py:`Out(Command)`, :py:`Out(bank_bits)`, :py:`Out(addr_pins)`
         Command for the chip; NOP in the clock of a transfer.
+    restart : :py:`In(1)`
+        Strobe: the chip is given its mode again, before the next request.
     initialized : :py:`Out(1)`
         The chip has its mode.
     """
@@ -81,6 +83,7 @@ class SDRAMBanks(wiring.Component):
             "command": Out(Command),
             "ba": Out(geometry.bank_bits),
             "a": Out(geometry.addr_pins),
+            "restart": In(1),
             "initialized": Out(1),
         })
 
@@ -159,6 +162,10 @@ class SDRAMBanks(wiring.Component):
                 m.d.sync += opening.start(cycles.rcd)
                 m.next = "Pass-On"
 
+        restarting = Signal()
+        with m.If(self.restart):
+            m.d.sync += restarting.eq(1)
+
         init_left = Signal(range(cycles.init + 1), init=cycles.init)
         refreshes_left = Signal(range(self.init_refreshes + 1), init=self.init_refreshes)
         with m.FSM():
@@ -192,10 +199,17 @@ class SDRAMBanks(wiring.Component):
                     m.d.sync += wait.start(cycles.mrd)
                     m.next = "Look"
             with m.State("Look"):
-                with m.If(due):
+                with m.If(restarting):
+                    m.next = "Restart"
+                with m.Elif(due):
                     m.next = "Precharge-All"
                 with m.Elif(request.valid):
                     m.next = "Decide"
+            with m.State("Restart"):
+                with m.If(~waiting & ~self.running & self.recovered):
+                    m.d.sync += [restarting.eq(0), self.initialized.eq(0),
+                                 refreshes_left.eq(self.init_refreshes)]
+                    m.next = "Precharge-All"
             with m.State("Decide"):
                 with m.If(hit):
                     pass_on()
