@@ -4,12 +4,11 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .carry_chain import carry_chain
 from .trit_decoder import Trit
 
 __all__ = ["AccumulateUnit"]
 
-# Ref: yosys, techlibs/lattice/ccu2c_sim.vh. A half computes S = P ^ CIN and passes CIN on where
-# P is 1, else G; P is INIT at {D, C, B, A}, and G is INIT[3:0] at {B, A}.
 # With A = sum, B = code, C = nonzero, D = negative: P = A ^ ((B ^ D) & C), G = A.
 _INIT = 0x9A6A
 
@@ -17,8 +16,8 @@ _INIT = 0x9A6A
 class AccumulateUnit(wiring.Component):
     """One accumulator, signed, with ``sum += code * trit`` in each enabled clock.
 
-    On ECP5 it is one LUT4 a bit: add, subtract and skip within the carry chain, which Yosys does
-    not infer. Elsewhere it is a product and a sum. Neither saturates: ``width`` must hold all sums.
+    On ECP5 it is one LUT4 a bit and one more: add, subtract and skip within the carry chain, which
+    Yosys does not infer. Elsewhere it is a product and a sum. Neither saturates: ``width`` must hold all sums.
 
     Parameters
     ----------
@@ -70,31 +69,15 @@ class AccumulateUnit(wiring.Component):
             m.d.sync += acc.eq(following)
 
         if getattr(platform, "family", None) == "ecp5":
-            self._chain(m, acc, following)
+            # A subtraction is a + ~b + 1; the lowest half carries the 1 in.
+            trit = self.trit
+            halves = [(trit.negative, trit.negative, C(1), C(0)),
+                      *((acc[n], self.code[min(n, 7)], trit.nonzero, trit.negative)
+                        for n in range(self.width))]
+            m.d.comb += following.eq(carry_chain(m, _INIT, halves)[1:])
         else:
             # A trit's bits are those of a signed number. The product takes no branches in a
             # simulation, which would be mispredicted.
             m.d.comb += following.eq(acc + self.code * self.trit.as_value().as_signed())
 
         return m
-
-    def _chain(self, m, acc, following):
-        # A subtraction is a + ~b + 1; the 1 is carried in. nextpnr adds a cell at either end of a
-        # chain, whether a signal enters and leaves there or not.
-        carry = self.trit.negative
-        for n in range(0, self.width, 2):
-            ports = {"i_CIN": carry}
-            carry = Signal(name=f"carry_{n}")
-            ports["o_COUT"] = carry
-            for half in range(2):
-                used = n + half < self.width
-                ports |= {
-                    f"p_INIT{half}": C(_INIT, 16),
-                    f"p_INJECT1_{half}": "NO",
-                    f"i_A{half}": acc[n + half] if used else C(0),
-                    f"i_B{half}": self.code[min(n + half, 7)],
-                    f"i_C{half}": self.trit.nonzero,
-                    f"i_D{half}": self.trit.negative,
-                    f"o_S{half}": following[n + half] if used else Signal(name="unused"),
-                }
-            m.submodules[f"bits_{n}"] = Instance("CCU2C", **ports)

@@ -31,7 +31,7 @@ class VectorPipeline(wiring.Component):
     Nothing stalls. A sigmoid adds its latency for the elements that need it::
 
         memory, register | select, subtract | (sigmoid) | multiply | round | add
-               2                  2              (7)          4         4     2
+               2                  2              (7)          4         6     3
 
     Parameters
     ----------

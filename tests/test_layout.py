@@ -42,6 +42,7 @@ NO_GOLDEN = {
     "memory_port",          # sim/link_model.py is the model of the whole link
     "multiplier",           # Python's product
     "normalizer",           # sim/golden/scalar.py: from_integer
+    "or_add",               # Python's sum
     "operand_select",       # sim/golden/vector_engine.py is the engine's model
     "register_file",        # moves data
     "register_port",        # sim/link_model.py is the model of the whole link

@@ -1,56 +1,13 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from amaranth import Cat, Const, Elaboratable, Module, Mux, Signal
 from amaranth.back import rtlil
 
 from bench import simulate
-from trine.hw import accumulate_unit
+from ecp5_cells import ECP5
 from trine.hw.accumulate_unit import AccumulateUnit
 
-ECP5 = SimpleNamespace(family="ecp5")
 TRITS = {0: {"nonzero": 0, "negative": 0}, 1: {"nonzero": 1, "negative": 0},
          -1: {"nonzero": 1, "negative": 1}}
-
-
-def ccu2c(kind, **ports):
-    """Model of the cell, in place of Instance: yosys, techlibs/lattice/ccu2c_sim.vh."""
-    assert kind == "CCU2C"
-    m = Module()
-    carry = ports.pop("i_CIN")
-    for half in "01":
-        init = ports.pop(f"p_INIT{half}")
-        assert ports.pop(f"p_INJECT1_{half}") == "NO"
-        a, b, c, d = (ports.pop(f"i_{name}{half}") for name in "ABCD")
-        lut4, lut2, out = Signal(), Signal(), Signal()
-        m.d.comb += [
-            lut4.eq(init.bit_select(Cat(a, b, c, d), 1)),
-            lut2.eq(Const(init.value & 15, 4).bit_select(Cat(a, b), 1)),
-            out.eq(Mux(lut4, carry, lut2)),
-            ports.pop(f"o_S{half}").eq(lut4 ^ carry),
-        ]
-        carry = out
-    m.d.comb += ports.pop("o_COUT").eq(carry)
-    assert not ports
-    return m
-
-
-class OnECP5(Elaboratable):
-    def __init__(self, component):
-        self.component = component
-
-    def elaborate(self, platform):
-        return self.component.elaborate(ECP5)
-
-
-@pytest.fixture(params=["portable", "ecp5"])
-def place(request, monkeypatch):
-    """Return what wraps a component, so that it is built for one target or the other."""
-    if request.param == "portable":
-        return lambda dut: dut
-    monkeypatch.setattr(accumulate_unit, "Instance", ccu2c)
-    return OnECP5
 
 
 def accumulate(place, width, steps):
