@@ -76,12 +76,7 @@ class Board:
             Where amaranth-boards is not installed.
         """
         module, name = self.platform_class.split(":")
-        platform = getattr(importlib.import_module(module), name)()
-        # The bitstream is written by `trine program`, not by the build.
-        tools = [tool for tool in type(platform).required_tools.fget(platform)
-                 if tool != "openFPGALoader"]
-        type(platform).required_tools = property(lambda self: tools)
-        return platform
+        return getattr(importlib.import_module(module), name)()
 
     @property
     def input_hz(self):

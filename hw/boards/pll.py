@@ -112,17 +112,15 @@ class PLL(wiring.Component):
         The clock, in phase with ``clk``'s edges, and the same lagging by ``settings.degrees``.
     locked : :py:`Out(1)`
         Both clocks are stable. Asynchronous.
-    phase_back, phase_step : :py:`In(1)`
-        Dynamic phase: a falling edge of ``phase_step`` shifts ``shifted`` by one of
-        ``settings.steps``, later, or earlier where ``phase_back`` is high. Both may change every
-        four periods of the oscillator, and ``phase_back`` not while ``phase_step`` is high.
+    phase_step : :py:`In(1)`
+        Each falling edge delays ``shifted`` by one of ``settings.steps``. It may change every four
+        periods of the oscillator.
     """
 
     clk: In(1)
     o: Out(1)
     shifted: Out(1)
     locked: Out(1)
-    phase_back: In(1)
     phase_step: In(1)
 
     def __init__(self, settings):
@@ -150,7 +148,7 @@ class PLL(wiring.Component):
             i_ENCLKOP=C(0), i_ENCLKOS=C(0),
             # CLKOS is number 0.
             i_PHASESEL0=C(0), i_PHASESEL1=C(0), i_PHASELOADREG=C(0),
-            i_PHASEDIR=self.phase_back, i_PHASESTEP=self.phase_step,
+            i_PHASEDIR=C(0), i_PHASESTEP=self.phase_step,
             o_CLKOP=self.o, o_CLKOS=self.shifted, o_LOCK=self.locked)
 
         return m
