@@ -2,12 +2,13 @@
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from trine.firmware.isa import INSTRUCTIONS, Opcode
 from trine.firmware.registers import TOKEN_BITS
 
+from .element_loader import ElementLoader
 from .link.memory_port import BurstSignature
 
 __all__ = ["MemoryMover", "MoverCommand"]
@@ -29,9 +30,9 @@ class MemoryMover(wiring.Component):
     """Moves vectors of every active slot between memory and streams of elements.
 
     For each active slot, in order, the address of the first beat is base + slot * slot_stride
-    + token * token_stride + position * position_stride, one bit of the factors a clock. Bursts
-    are whole: what a LOAD finds behind its elements is dropped, a STORE fills with zeros. Half an
-    int32, or an int16, moves in a clock.
+    + token * token_stride + position * position_stride, one bit of a factor a clock. Bursts are
+    whole: what a LOAD finds behind its elements is dropped, a STORE fills with zeros. LOAD moves
+    half an int32, or an int16, in a clock; STORE pauses for a clock after each beat.
 
     Golden: :mod:`trine.sim.golden.memory_mover`.
 
@@ -84,182 +85,167 @@ class MemoryMover(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        config = self.config
-        addr_width = exact_log2(config.memory_beats)
+        config, memory = self.config, self.memory
         halves = config.memory_bytes // 2
-        burst_halves = config.burst_bytes // 2
-        memory = self.memory
+        burst_bits = exact_log2(config.burst_bytes // 2)
+        chunk_bits = exact_log2(self.CHUNK * halves)
+        addr_width = exact_log2(config.memory_beats)
 
         command = Signal(MoverCommand())
-        total_halves = Signal(17)
-        total_bursts = Signal(17)
         slot = Signal(range(config.slots))
         m.d.comb += self.slot.eq(slot)
 
-        # The address: one factor after the other, one bit a clock.
+        # The address: a sum of terms, factor times stride. Each term has registers of its own,
+        # cleared while another one is wanted, so that no multiplexer is needed.
         address = Signal(addr_width)
-        addend = Signal(addr_width)
-        factor = Signal(32)
-        term = Signal(range(4))
-        terms = ((slot, command.slot_stride), (self.token, command.token_stride),
-                 (self.position, command.position_stride))
+        stride, factor = Signal(addr_width), Signal(addr_width)
+        terms = [(C(1), command.base), (slot, command.slot_stride),
+                 (self.token, command.token_stride), (self.position, command.position_stride),
+                 (C(1), C(self.CHUNK))]
+        term = Signal(len(terms), init=1)  # one-hot; the last one leads to the next chunk
+        chosen = Signal(len(terms))
+        next_stride, next_factor = stride << 1, factor >> 1
+        for number, (value, step) in enumerate(terms):
+            chosen_stride = Signal(addr_width, name=f"stride_{number}")
+            chosen_factor = Signal(min(addr_width, len(value)), name=f"factor_{number}")
+            m.d.sync += [chosen_stride.eq(step), chosen_factor.eq(value)]
+            with m.If(~chosen[number]):
+                m.d.sync += [chosen_stride.eq(0), chosen_factor.eq(0)]
+            next_stride, next_factor = next_stride | chosen_stride, next_factor | chosen_factor
+        m.d.sync += [stride.eq(next_stride), factor.eq(next_factor), chosen.eq(0)]
 
-        # Beats of the slot not yet commanded, beats of the command not yet moved, and halves of
-        # elements not yet moved.
-        beats_left = Signal(range((1 << 17) + config.burst_beats))
-        chunk_left = Signal(range(self.CHUNK + 1))
-        halves_left = Signal(17)
-        chunk = Mux(beats_left >= self.CHUNK, self.CHUNK, beats_left)
+        # Where a slot stands: `ahead` is the number of the half at hand, from 1 on. A chunk ends
+        # at a multiple of its size, a slot with the burst that has its last element.
+        total = Signal(17)
+        empty = Signal()
+        rest = Signal(range(self.CHUNK // config.burst_beats + 1))  # bursts of the last chunk
+        ahead = Signal(17, init=1)
+        in_last_chunk, at_end, ended = Signal(), Signal(), Signal()
+        chunk_done, slot_done = Signal(), Signal()
+        step = Signal()
+        last_lane = ahead[:exact_log2(halves)] == 0
         m.d.comb += [
+            in_last_chunk.eq(ahead[chunk_bits:] == total[chunk_bits:]),
+            at_end.eq(in_last_chunk & (ahead[:chunk_bits] == total[:chunk_bits])),
             memory.burst.p.addr.eq(address),
-            memory.burst.p.beats.eq(chunk),
+            memory.burst.p.beats.eq(Mux(in_last_chunk, rest * config.burst_beats, self.CHUNK)),
             memory.burst.p.write.eq(command.write),
         ]
+        with m.If(step):
+            m.d.sync += ahead.eq(ahead + 1)
+            with m.If(at_end):
+                m.d.sync += ended.eq(1)
+            with m.If(ahead[:burst_bits] == 0):
+                m.d.sync += slot_done.eq(ended | at_end)
+                m.d.sync += chunk_done.eq(ended | at_end | (ahead[:chunk_bits] == 0))
 
-        # LOAD: beat -> half -> element -> shifted, in two steps -> saturated. Stalls as a whole.
-        advance = Signal()
-        beat = Signal(8 * config.memory_bytes)
-        beat_halves = Signal(range(halves + 1))
-        low = Signal(16)
-        has_low = Signal()
-        element = Signal(signed(32))
-        part = Signal(signed(32))  # shifted by a multiple of 8
-        shifted = Signal(signed(32))
-        valids = Signal(3)
-        lost = Signal(2)  # of part and shifted: the value left int32
+        # LOAD: beats, of which two can wait, to halves.
+        m.submodules.loader = loader = ElementLoader()
+        connect(m, loader.o, flipped(self.loads))
         reading = Signal()
-        m.d.comb += advance.eq(~self.loads.valid | self.loads.ready)
-        m.d.comb += memory.rdata.ready.eq(
-            reading & ((beat_halves == 0) | ((beat_halves == 1) & advance)))
+        read = Signal()
+        beat, spare = Signal(8 * config.memory_bytes), Signal(8 * config.memory_bytes)
+        here, spare_here = Signal(), Signal()
+        m.d.comb += [
+            loader.wide.eq(command.wide),
+            loader.shift.eq(command.shift),
+            loader.i.payload.eq(beat[:16]),
+            loader.i.valid.eq(reading & here & ~ended),
+            read.eq(reading & here & loader.i.ready),
+            memory.rdata.ready.eq(~spare_here),
+        ]
+        with m.If(read):
+            m.d.sync += beat.eq(beat >> 16)
+        with m.If(~spare_here):
+            m.d.sync += spare.eq(memory.rdata.payload)
+        with m.If(~here | (read & last_lane)):
+            m.d.sync += [beat.eq(Mux(spare_here, spare, memory.rdata.payload)),
+                         here.eq(spare_here | memory.rdata.valid), spare_here.eq(0)]
+        with m.Elif(memory.rdata.valid):
+            m.d.sync += spare_here.eq(1)
 
-        with m.If(advance):
-            m.d.sync += valids.eq(valids << 1)
-            with m.If(beat_halves != 0):
-                m.d.sync += [beat.eq(beat >> 16), beat_halves.eq(beat_halves - 1)]
-                with m.If(halves_left != 0):
-                    m.d.sync += halves_left.eq(halves_left - 1)
-                    with m.If(command.wide & ~has_low):
-                        m.d.sync += [low.eq(beat[:16]), has_low.eq(1)]
-                    with m.Else():
-                        m.d.sync += has_low.eq(0)
-                        m.d.sync += element.eq(beat[:16].as_signed())
-                        with m.If(command.wide):
-                            m.d.sync += element.eq(Cat(low, beat[:16]))
-                        m.d.sync += valids[0].eq(1)
-
-            coarse, coarse_lost = self._shift_left(m, element, command.shift[3:], 3, "coarse")
-            fine, fine_lost = self._shift_left(m, part, command.shift[:3], 0, "fine")
-            signs = Signal(2)
-            m.d.sync += [
-                part.eq(coarse),
-                lost[0].eq(coarse_lost),
-                signs.eq(Cat(element < 0, signs)),
-                shifted.eq(fine),
-                lost[1].eq(lost[0] | fine_lost),
-                self.loads.valid.eq(valids[2]),
-                self.loads.payload.eq(shifted),
-            ]
-            with m.If(lost[1]):
-                m.d.sync += self.loads.payload.eq(Mux(signs[1], -(1 << 31), (1 << 31) - 1))
-
-        with m.If(memory.rdata.valid & memory.rdata.ready):
-            m.d.sync += [beat.eq(memory.rdata.payload), beat_halves.eq(halves),
-                         chunk_left.eq(chunk_left - 1)]
-
-        # STORE: element -> half -> beat.
+        # STORE: elements to halves to beats.
         writing = Signal()
+        wrote = Signal()
         high = Signal(16)
         has_high = Signal()
-        lane = Signal(range(halves))
-        gathered = Signal(8 * config.memory_bytes)
         half = Signal(16)
         half_here = Signal()
-        whole = Signal(8 * config.memory_bytes)
-        last_lane = lane == halves - 1
         room = Signal()
-        m.d.comb += [
-            room.eq(writing & (~last_lane | ~memory.wdata.valid | memory.wdata.ready)),
-            whole.eq(Cat(gathered, half) >> 16),
-        ]
+        m.d.comb += [room.eq(writing & ~memory.wdata.valid), wrote.eq(room & half_here)]
         with m.If(has_high):
             m.d.comb += [half.eq(high), half_here.eq(1)]
-        with m.Elif(halves_left == 0):
+        with m.Elif(ended):
             m.d.comb += half_here.eq(1)
         with m.Else():
             m.d.comb += [half.eq(self.stores.payload), half_here.eq(self.stores.valid),
                          self.stores.ready.eq(room)]
-        with m.If(memory.wdata.ready):
+        with m.If(wrote):
+            m.d.sync += [
+                memory.wdata.payload.eq(Cat(memory.wdata.payload, half) >> 16),
+                memory.wdata.valid.eq(last_lane),
+                high.eq(self.stores.payload >> 16),
+                has_high.eq(command.wide & ~has_high & ~ended),
+            ]
+        with m.Elif(memory.wdata.ready):
             m.d.sync += memory.wdata.valid.eq(0)
-        with m.If(room & half_here):
-            m.d.sync += [gathered.eq(whole), lane.eq(lane + 1), has_high.eq(0)]
-            with m.If(halves_left != 0):
-                m.d.sync += halves_left.eq(halves_left - 1)
-                with m.If(command.wide & ~has_high):
-                    m.d.sync += [high.eq(self.stores.payload >> 16), has_high.eq(1)]
-            with m.If(last_lane):
-                m.d.sync += [lane.eq(0), memory.wdata.payload.eq(whole), memory.wdata.valid.eq(1),
-                             chunk_left.eq(chunk_left - 1)]
+        m.d.comb += step.eq(read | wrote)
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("Take-Command"):
                 m.d.comb += [self.command.ready.eq(1), self.busy.eq(0)]
                 m.d.sync += [command.eq(self.command.p), slot.eq(0)]
-                m.d.sync += total_halves.eq(self.command.p.length << self.command.p.wide)
+                m.d.sync += total.eq(self.command.p.length << self.command.p.wide)
                 with m.If(self.command.valid):
                     m.next = "Measure"
 
             with m.State("Measure"):
-                m.d.sync += total_bursts.eq((total_halves + (burst_halves - 1))
-                                            >> exact_log2(burst_halves))
+                m.d.sync += empty.eq(total == 0)
+                m.d.sync += rest.eq(total[burst_bits:chunk_bits] + total[:burst_bits].any())
                 m.next = "Find-Slot"
 
             with m.State("Find-Slot"):
-                m.d.sync += [address.eq(command.base), term.eq(0)]
-                m.d.sync += [beats_left.eq(total_bursts << exact_log2(config.burst_beats)),
-                             halves_left.eq(total_halves)]
+                m.d.sync += [address.eq(0), term.eq(1), ahead.eq(1), ended.eq(0), slot_done.eq(0)]
                 m.next = "Finish-Slot"
-                with m.If(self.active.bit_select(slot, 1)):
-                    m.next = "Take-Factor"
+                with m.If(self.active.bit_select(slot, 1) & ~empty):
+                    m.next = "Take-Term"
 
-            with m.State("Take-Factor"):
-                with m.Switch(term):
-                    for number, (value, stride) in enumerate(terms):
-                        with m.Case(number):
-                            m.d.sync += [factor.eq(value), addend.eq(stride)]
-                m.d.sync += term.eq(term + 1)
+            with m.State("Take-Term"):
+                m.d.sync += [chosen.eq(term), chunk_done.eq(0)]
+                m.next = "Clear-Term"
+
+            with m.State("Clear-Term"):
+                m.d.sync += stride.eq(0)
+                m.next = "Load-Term"
+
+            with m.State("Load-Term"):
                 m.next = "Multiply"
-                with m.If(term == len(terms)):
-                    m.next = "Request-Chunk"
 
             with m.State("Multiply"):
-                m.d.sync += [factor.eq(factor >> 1), addend.eq(addend << 1)]
                 with m.If(factor[0]):
-                    m.d.sync += address.eq(address + addend)
+                    m.d.sync += address.eq(address + stride)
                 with m.If(factor == 0):
-                    m.next = "Take-Factor"
+                    m.d.sync += term.eq(Cat(C(0, 1), term[:-2], term[-2:].any()))
+                    m.next = "Take-Term"
+                    with m.If(term[-2:].any()):
+                        m.next = "Request-Chunk"
 
             with m.State("Request-Chunk"):
-                m.d.comb += memory.burst.valid.eq(beats_left != 0)
-                with m.If(beats_left == 0):
-                    m.next = "Finish-Slot"
-                with m.Elif(memory.burst.ready):
-                    m.d.sync += [address.eq(address + chunk), beats_left.eq(beats_left - chunk),
-                                 chunk_left.eq(chunk)]
+                m.d.comb += memory.burst.valid.eq(1)
+                with m.If(memory.burst.ready):
                     m.next = "Read"
                     with m.If(command.write):
                         m.next = "Write"
 
-            with m.State("Read"):
-                m.d.comb += reading.eq(chunk_left != 0)
-                # The rest of the last beat must be dropped before the halves are counted anew.
-                with m.If((chunk_left == 0) & (beat_halves == 0)):
-                    m.next = "Request-Chunk"
-
-            with m.State("Write"):
-                m.d.comb += writing.eq(chunk_left != 0)
-                with m.If(memory.done):
-                    m.next = "Request-Chunk"
+            for name, moving, done in (("Read", reading, chunk_done),
+                                       ("Write", writing, memory.done)):
+                with m.State(name):
+                    m.d.comb += moving.eq(~chunk_done)
+                    with m.If(done):
+                        m.next = "Take-Term"
+                        with m.If(slot_done):
+                            m.next = "Finish-Slot"
 
             with m.State("Finish-Slot"):
                 m.d.sync += slot.eq(slot + 1)
@@ -268,24 +254,7 @@ class MemoryMover(wiring.Component):
                     m.next = "Finish-Command"
 
             with m.State("Finish-Command"):
-                with m.If((valids == 0) & ~self.loads.valid):
+                with m.If(loader.idle):
                     m.next = "Take-Command"
 
         return m
-
-    @staticmethod
-    def _shift_left(m, value, amount, unit, name):
-        """Return ``value << (amount << unit)`` in 32 bits, and whether it left int32."""
-        lost = Const(0)
-        for bit in range(len(amount)):
-            by = 1 << (unit + bit)
-            moved = Signal(signed(32), name=f"{name}_{by}")
-            if by < 32:
-                top = value[31 - by:]
-                lost = lost | (amount[bit] & ~(top.all() | ~top.any()))
-                m.d.comb += moved.eq(Mux(amount[bit], value << by, value))
-            else:
-                lost = lost | (amount[bit] & value.any())
-                m.d.comb += moved.eq(value)
-            value = moved
-        return value, lost

@@ -29,6 +29,7 @@ NO_GOLDEN = {
     "counters",             # counts
     "cycle_cause",          # no arithmetic
     "element_issue",        # sim/golden/vector_engine.py is the engine's model
+    "element_loader",       # sim/golden/memory_mover.py: load
     "fifo",                 # moves data
     "frame_receiver",       # firmware/protocol.py: cobs_decode, encode, Deframer
     "frame_sender",         # firmware/protocol.py: cobs_decode, encode, Deframer
