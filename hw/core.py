@@ -152,7 +152,7 @@ class Core(wiring.Component):
             reader.flush.eq(control.flush),
             control.flushed.eq(reader.flushed),
             control.fault.eq(sequencer.fault),
-            control.left.eq(sequencer.left),
+            control.position.eq(sequencer.position),
             control.mover_busy.eq(mover.busy),
             control.available.eq(feed.available),
             feed.mask.eq(control.feed_mask),
@@ -180,7 +180,7 @@ class Core(wiring.Component):
             sequencer.available.eq(reader.available),
             sequencer.data.eq(reader.o_data),
             reader.take.eq(sequencer.take),
-            array.available.eq(sequencer.array_available),
+            array.available.eq(reader.available),
             array.data.eq(reader.o_data),
             sequencer.array_take.eq(array.take),
         ]

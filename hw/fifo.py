@@ -1,9 +1,10 @@
 """Block-RAM FIFO that takes memory beats and gives wider words."""
 
 from amaranth import *
-from amaranth.lib import fifo, stream, wiring
-from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .dual_port_ram import DualPortRAM
 
 __all__ = ["Fifo"]
 
@@ -12,9 +13,9 @@ class Fifo(wiring.Component):
     """FIFO of ``size`` bytes: beats in, words out, the first beat lowest in its word.
 
     Full rate on both sides: a beat every clock, a word every clock. Neither handshake depends on
-    the other in the same clock; the block RAM's output goes into a register and from there into a
-    short queue in LUT RAM. Beats of an unfinished word stay inside. At most 3 words of the block
-    RAM remain unused.
+    the other in the same clock. A word on offer stands at the output of the block RAM, which is
+    slow to show it: it should go into a register. Beats of an unfinished word stay inside. At
+    most 3 words of the block RAM remain unused.
 
     Takes ``size / 2048`` block RAMs of an ECP5.
 
@@ -41,10 +42,7 @@ class Fifo(wiring.Component):
     """
 
     #: Clocks from the last beat of a word accepted to the word offered, when empty.
-    latency = 5
-
-    #: Words in the queue behind the block RAM: more than the clocks from a read to its credit.
-    _queue = 8
+    latency = 3
 
     def __init__(self, *, beat_bytes, word_bytes, size):
         if beat_bytes < 1 or word_bytes < beat_bytes or word_bytes % beat_bytes:
@@ -69,46 +67,40 @@ class Fifo(wiring.Component):
         words = self.size // self.word_bytes
         beats = self.word_bytes // self.beat_bytes
 
-        m.submodules.storage = storage = Memory(shape=8 * self.word_bytes, depth=words, init=[])
-        read = storage.read_port()
-        write = storage.write_port()
-        m.submodules.queue = queue = fifo.SyncFIFO(width=8 * self.word_bytes, depth=self._queue)
-        connect(m, queue.r_stream, flipped(self.o))
+        m.submodules.storage = storage = DualPortRAM(width=8 * self.word_bytes, depth=words)
 
-        # Words in the block RAM, and room in the queue, both less one: the sign is the answer.
+        # Words in the block RAM that have not been read, less one: the sign is the answer. The
+        # word that is written counts only once it is there to be read.
         level = Signal(range(-1, words), init=-1)
-        credit = Signal(range(-1, self._queue), init=self._queue - 1)
 
         # Beats to words.
         full = Signal()
         beat = Signal(range(beats))
         word = Signal(8 * self.word_bytes, reset_less=True)
         m.d.comb += self.i.ready.eq(~full)
-        m.d.comb += write.data.eq(word)
-        m.d.sync += write.en.eq(0)
-        m.d.sync += write.addr.eq(write.addr + write.en)
+        m.d.comb += storage.w_data.eq(word)
+        m.d.sync += storage.w_en.eq(0)
+        m.d.sync += storage.w_addr.eq(storage.w_addr + storage.w_en)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += word.eq(Cat(word, self.i.payload)[8 * self.beat_bytes:])
             m.d.sync += beat.eq(beat + 1)
             with m.If(beat == beats - 1):
                 m.d.sync += beat.eq(0)
-                m.d.sync += write.en.eq(1)
+                m.d.sync += storage.w_en.eq(1)
 
         # Two more words may come before `full` is seen.
         m.d.sync += full.eq(~level[-1] & level[2:-1].all())
 
-        # Block RAM to queue.
-        issue = ~level[-1] & ~credit[-1]
-        issued = Signal()
-        fetched = Signal()
-        m.d.sync += [
-            read.addr.eq(read.addr + issue),
-            level.eq(level + write.en - issue),
-            credit.eq(credit + (self.o.valid & self.o.ready) - issue),
-            issued.eq(issue),
-            fetched.eq(issued),
-            queue.w_data.eq(read.data),
+        # Block RAM to the output.
+        read = ~level[-1] & (~self.o.valid | self.o.ready)
+        m.d.comb += [
+            storage.r_en.eq(read),
+            self.o.payload.eq(storage.r_data),
         ]
-        m.d.comb += queue.w_en.eq(fetched)
+        m.d.sync += [
+            storage.r_addr.eq(storage.r_addr + read),
+            level.eq(level + storage.w_en - read),
+            self.o.valid.eq(read | (self.o.valid & ~self.o.ready)),
+        ]
 
         return m

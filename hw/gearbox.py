@@ -11,12 +11,11 @@ __all__ = ["Gearbox"]
 class Gearbox(wiring.Component):
     """Byte-granular reader of a stream of words.
 
-    Shows the next ``out_bytes`` bytes of the stream, of which ``available`` are valid, and drops
-    ``take`` of them at the clock edge. Both are registers. Gives ``out_bytes`` every clock as long
-    as a word is offered every clock that it is ready. ``i.ready`` depends on ``take`` in the same
-    clock.
+    ``take`` drops bytes of the stream, at most as many as are ``available``; a clock later they
+    stand on ``o_data``. Gives ``out_bytes`` every clock as long as a word is offered every clock
+    that it is ready. Outputs are registers, and ``i.ready`` depends on registers only.
 
-    Three words wait in a row; the window on them is chosen one clock ahead.
+    Four words wait in a row, one of them perhaps used up.
 
     Parameters
     ----------
@@ -29,12 +28,13 @@ class Gearbox(wiring.Component):
     -------
     i : :py:`In(stream.Signature(8 * word_bytes))`
         Words, the first byte lowest.
-    o_data : :py:`Out(8 * out_bytes)`
-        The next bytes of the stream, the first lowest. Those beyond ``available`` mean nothing.
-    available : :py:`Out(range(3 * word_bytes + 1))`
+    available : :py:`Out(range(4 * word_bytes + 1))`
         Bytes that are here; may exceed ``out_bytes``.
     take : :py:`In(range(out_bytes + 1))`
         Bytes to drop: never more than ``available``.
+    o_data : :py:`Out(8 * out_bytes)`
+        The bytes of the stream from the first that ``take`` might have dropped a clock ago, the
+        first lowest. Those beyond ``available`` of that clock mean nothing.
 
     Raises
     ------
@@ -43,7 +43,9 @@ class Gearbox(wiring.Component):
     """
 
     #: Clocks from an accepted word to its bytes available, when empty.
-    latency = 4
+    latency = 5
+    #: Clocks from ``take`` to its bytes on ``o_data``.
+    delay = 1
 
     def __init__(self, *, word_bytes, out_bytes):
         if word_bytes < 1 or word_bytes & (word_bytes - 1):
@@ -55,47 +57,46 @@ class Gearbox(wiring.Component):
 
         super().__init__({
             "i": In(stream.Signature(8 * word_bytes)),
-            "o_data": Out(8 * out_bytes),
-            "available": Out(range(3 * word_bytes + 1)),
+            "available": Out(range(4 * word_bytes + 1)),
             "take": In(range(out_bytes + 1)),
+            "o_data": Out(8 * out_bytes),
         })
 
     def elaborate(self, platform):
         m = Module()
 
         shift = exact_log2(self.word_bytes)
-        words = [Signal(8 * self.word_bytes, name=f"word_{n}", reset_less=True) for n in range(3)]
-        valid = [Signal(name=f"valid_{n}") for n in range(3)]
-        offset = Signal(shift)  # of the next byte in word 0
-        after = Signal(shift + 1)  # the same, after `take`
-
-        m.d.comb += after.eq(offset + self.take)
-        m.d.sync += offset.eq(after[:shift])
+        words = [Signal(8 * self.word_bytes, name=f"word_{n}", reset_less=True) for n in range(4)]
+        valid = [Signal(name=f"valid_{n}") for n in range(4)]
+        # Of the next byte in the words. Where it is not in word 0, that is used up.
+        offset = Signal(shift + 1)
+        m.d.sync += offset.eq(offset[:shift] + self.take)
 
         # Words move up where there is room.
-        moves = []
-        room = after[shift]
-        for n in range(3):
-            room = ~valid[n] | room
-            moves.append(room)
-        for n in range(2):
-            with m.If(moves[n]):
-                m.d.sync += words[n].eq(words[n + 1])
-                m.d.sync += valid[n].eq(valid[n + 1])
-        m.d.comb += self.i.ready.eq(moves[2])
-        with m.If(self.i.ready):
-            m.d.sync += words[2].eq(self.i.payload)
-            m.d.sync += valid[2].eq(self.i.valid)
+        room = offset[shift]
+        for n in range(4):
+            above, above_valid = ((words[n + 1], valid[n + 1]) if n < 3 else
+                                  (self.i.payload, self.i.valid))
+            room = room | ~valid[n]
+            with m.If(room):
+                m.d.sync += words[n].eq(above)
+                m.d.sync += valid[n].eq(above_valid)
+        m.d.comb += self.i.ready.eq(room)
 
-        # The window sees only words in a row, as they are before they move.
-        in_row = Signal(range(4))
-        with m.If(valid[0]):
-            m.d.comb += in_row.eq(1 + valid[1] + (valid[1] & valid[2]))
-        m.d.sync += self.available.eq((in_row << shift) - after)
+        # Only words in a row count, as they are before they move. What is known early is
+        # subtracted first.
+        in_row = Signal(range(5))
+        for n in range(4):
+            with m.If(Cat(valid[:n + 1]).all()):
+                m.d.comb += in_row.eq(n + 1)
+        here = Signal.like(self.available)
+        m.d.comb += here.eq((in_row << shift) - offset)
+        m.d.sync += self.available.eq(here - self.take)
+
         # Wide shifts first: fewest multiplexers.
         window = Cat(words)
         for n in reversed(range(shift + 1)):
-            window = Mux(after[n], window[8 << n:], window)[:8 * (self.out_bytes + (1 << n) - 1)]
+            window = Mux(offset[n], window[8 << n:], window)[:8 * (self.out_bytes + (1 << n) - 1)]
         m.d.sync += self.o_data.eq(window)
 
         return m

@@ -46,12 +46,16 @@ class InstructionDecoder(wiring.Component):
 
     Members
     -------
-    words : :py:`In(32 * MAX_WORDS)`
-        The instruction, its first word lowest. ``kind`` and ``count`` need only that one.
+    first : :py:`In(32)`
+        An instruction's first word.
     kind : :py:`Out(Kind)`
         Which units it is for.
     count : :py:`Out(range(MAX_WORDS + 1))`
         Its number of words.
+    dst : :py:`Out(range(N_SCALARS))`
+        Scalar register that it writes, where it is for the scalar unit.
+    words : :py:`In(32 * MAX_WORDS)`
+        The whole instruction, its first word lowest. All that follows is from here.
     stat : :py:`Out(range(N_SCALARS))`
         Scalar register that takes its statistic, 0 for none.
     operand : :py:`Out(range(N_SCALARS))`
@@ -60,8 +64,10 @@ class InstructionDecoder(wiring.Component):
         Commands; they mean something where ``kind`` names the unit.
     """
 
+    first: In(32)
     kind: Out(Kind)
     count: Out(range(MAX_WORDS + 1))
+    dst: Out(range(N_SCALARS))
     words: In(32 * MAX_WORDS)
     stat: Out(range(N_SCALARS))
     operand: Out(range(N_SCALARS))
@@ -80,11 +86,16 @@ class InstructionDecoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        opcode = self.words[:6]
-        with m.Switch(opcode):
+        with m.Switch(self.first[:6]):
             for op, form in INSTRUCTIONS.items():
                 with m.Case(op):
                     m.d.comb += [self.count.eq(form.words), self.kind.eq(_KINDS[op])]
+
+        # Scalar instructions have it all in one place.
+        at = INSTRUCTIONS[Opcode.SCALAR_MULTIPLY].offset("dst")
+        m.d.comb += self.dst.eq(self.first[at:])
+
+        opcode = self.words[:6]
 
         def copy(command, op, *names, **renamed):
             """Copy fields, those that are ``renamed`` from another name."""

@@ -1,6 +1,8 @@
 """Run control: plays a tape as often as the host asks for, token by token."""
 
 from contextlib import contextmanager
+from functools import reduce
+from operator import or_
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -45,8 +47,8 @@ class RunControl(wiring.Component):
     flush, flushed
         See :class:`TapeReader`.
     play : :py:`Out(stream.Signature(...))`
-        The sequencer: bytes of the tape, taken at its end.
-    fault, left
+        The sequencer: bursts of the tape, taken at its end.
+    fault, position
         See :class:`Sequencer`.
     mover_busy : :py:`In(1)`
         The mover must not be reset.
@@ -78,9 +80,10 @@ class RunControl(wiring.Component):
             "reader": Out(stream.Signature(PlayCommand(addr_width))),
             "flush": Out(1),
             "flushed": In(1),
-            "play": Out(stream.Signature(unsigned(bits_for(config.memory_size)))),
+            "play": Out(stream.Signature(
+                unsigned(bits_for(config.memory_size // config.burst_bytes)))),
             "fault": In(Fault),
-            "left": In(signed(32)),
+            "position": In(bits_for(config.memory_size)),
             "mover_busy": In(1),
             "hold": Out(1),
             "reset": Out(1),
@@ -98,7 +101,7 @@ class RunControl(wiring.Component):
 
         config = self.config
         addr_width = exact_log2(config.memory_beats)
-        beat_shift = exact_log2(config.memory_bytes)
+        burst_shift = exact_log2(config.burst_beats)
 
         # Settings; what does not fit is cut off.
         base = Signal(addr_width)
@@ -110,46 +113,52 @@ class RunControl(wiring.Component):
                     "RUN_ACTIVE": self.active, "RUN_RESET": resets,
                     "RUN_FLAGS": Cat(tokens, self.feedback)}
 
+        # Results. The instruction at fault stays in the sequencer until the reset.
         state = Signal(State, init=State.RUNNING)
-        m.d.comb += self.state.eq(state)
         error = Signal(Error, init=Error.NONE)
-        error_left = Signal(signed(32))
-        error_word = Signal(32)
         plays = Signal(32)
-        size = Signal(signed(32))  # bytes of the tape
-        results = {"STATUS": state, "ERROR": error, "ERROR_POSITION": size - error_left,
-                   "ERROR_WORD": error_word, "PLAYS": plays, "TAPE_POSITION": size - self.left}
+        faulty = (error != Error.NONE) & (error != Error.BAD_RUN)
+        results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "TAPE_POSITION": self.position,
+                   "ERROR_POSITION": Mux(faulty, self.fault.position, 0),
+                   "ERROR_WORD": Mux(faulty, self.fault.word, 0)}
 
-        m.submodules.file = file = RegisterFile()
+        m.submodules.file = file = RegisterFile(delay=1)
         connect(m, flipped(self.bus), file.bus)
+        idle = Signal()
         start, stop, reset = Signal(), Signal(), Signal()
-        with m.Switch(file.addr):
-            for name, register in {**settings, **results}.items():
-                with m.Case(address(name) - PAGES["run"].address):
-                    m.d.comb += file.word.eq(register)
-                    if name in settings:
-                        with m.If(file.write & (state == State.IDLE)):
-                            m.d.sync += register.eq(file.data)
-            for name, strobe in ("START", start), ("STOP", stop), ("RESET", reset):
-                with m.Case(address(name) - PAGES["run"].address):
-                    m.d.comb += strobe.eq(file.write)
+        shown = []
+        for name, register in {**settings, **results}.items():
+            at = address(name) - PAGES["run"].address
+            # A register's own reset input does what gates would, but for the OR.
+            copy = Signal(len(Value.cast(register)), name=f"shown_{name.lower()}")
+            m.d.sync += copy.eq(Mux(file.addr == at, register, 0))
+            shown.append(copy)
+            if name in settings:
+                with m.If(file.write & idle & (file.addr == at)):
+                    m.d.sync += register.eq(file.data)
+        m.d.comb += file.word.eq(reduce(or_, shown))
+        for name, strobe in ("START", start), ("STOP", stop), ("RESET", reset):
+            m.d.comb += strobe.eq(file.write & (file.addr == address(name) - PAGES["run"].address))
 
         # A strobe comes some clocks after the last setting.
-        bad = Signal()
+        bad, endless = Signal(), Signal()
         ragged = (base | beats) % config.burst_beats
         m.d.sync += [
-            size.eq(beats << beat_shift),
             bad.eq((beats == 0) | (ragged != 0) | (self.active == 0)
                    | (base + beats > config.memory_beats)),
+            endless.eq(count == 0),
         ]
+        # So does the end of a play after its beginning.
+        following, last = Signal.like(plays), Signal()
+        m.d.sync += [following.eq(plays + 1), last.eq((following == count) & ~endless)]
 
         m.d.comb += [
             self.feed_mask.eq(self.active),
             self.reader.p.addr.eq(base),
             self.reader.p.beats.eq(beats),
-            # Until STOP: more plays than anybody waits for.
-            self.reader.p.plays.eq(Mux(count == 0, (1 << 32) - 1, count)),
-            self.play.payload.eq(size),
+            self.reader.p.plays.eq(count),
+            self.reader.p.endless.eq(endless),
+            self.play.payload.eq(beats[burst_shift:]),
         ]
         stopping, resetting = Signal(), Signal()
         with m.If(stop):
@@ -165,7 +174,7 @@ class RunControl(wiring.Component):
             with m.State(name):
                 m.d.comb += self.running.eq(1)
                 with m.If(resetting):
-                    m.next = "Await-Mover"
+                    m.next = "Hold"
                 with m.Else():
                     yield
 
@@ -173,21 +182,22 @@ class RunControl(wiring.Component):
             m.d.comb += [self.feed.valid.eq(1), self.feed.payload.eq(action)]
             return m.If(self.feed.ready)
 
-        def fail(code, left=0, word=0):
-            m.d.sync += [error.eq(code), error_left.eq(left), error_word.eq(word)]
+        def fail(code):
+            m.d.sync += error.eq(code)
             m.next = "Flush-Failed"
 
+        m.d.sync += self.reset.eq(0)
         with m.FSM():
             with m.State("Idle"):
-                m.d.comb += state.eq(State.IDLE)
+                m.d.comb += [state.eq(State.IDLE), idle.eq(1)]
                 m.d.sync += stopping.eq(0)
                 with m.If(resetting):
-                    m.next = "Await-Mover"
+                    m.next = "Hold"
                 with m.Elif(start):
                     m.d.sync += plays.eq(0)
                     m.next = "Reset-Slots"
                     with m.If(bad):
-                        fail(Error.BAD_RUN, size)
+                        fail(Error.BAD_RUN)
 
             with state_of_run("Reset-Slots"):
                 m.d.comb += [self.between.eq(1), self.feed_mask.eq(resets)]
@@ -219,7 +229,7 @@ class RunControl(wiring.Component):
             with state_of_run("Play"):
                 m.d.comb += self.play.valid.eq(1)
                 with m.If(self.fault.error != Error.NONE):
-                    fail(self.fault.error, self.fault.left, self.fault.word)
+                    fail(self.fault.error)
                 with m.Elif(self.play.ready):
                     m.next = "Count"
                     with m.If(tokens):
@@ -233,9 +243,9 @@ class RunControl(wiring.Component):
 
             with state_of_run("Count"):
                 m.d.comb += self.between.eq(1)
-                m.d.sync += plays.eq(plays + 1)
+                m.d.sync += plays.eq(following)
                 m.next = "Await-Tokens"
-                with m.If(stopping | (plays + 1 == count)):
+                with m.If(stopping | last):
                     m.next = "Flush"
 
             for name, following in ("", "Idle"), ("-Failed", "Failed"):
@@ -251,13 +261,17 @@ class RunControl(wiring.Component):
             with m.State("Failed"):
                 m.d.comb += state.eq(State.ERROR)
                 with m.If(resetting):
-                    m.next = "Await-Mover"
+                    m.next = "Hold"
+
+            with m.State("Hold"):
+                # The sequencer may give the mover a last command in this clock.
+                m.d.comb += self.hold.eq(1)
+                m.next = "Await-Mover"
 
             with m.State("Await-Mover"):
                 m.d.comb += self.hold.eq(1)
                 with m.If(~self.mover_busy):
-                    m.d.comb += self.reset.eq(1)
-                    m.d.sync += [resetting.eq(0), error.eq(Error.NONE)]
+                    m.d.sync += [self.reset.eq(1), resetting.eq(0), error.eq(Error.NONE)]
                     m.next = "Flush"
 
         return m

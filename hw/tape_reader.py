@@ -12,11 +12,14 @@ __all__ = ["PlayCommand", "TapeReader"]
 
 
 class PlayCommand(data.StructLayout):
-    """Payload: play ``beats`` beats from beat address ``addr``, ``plays`` times in a row."""
+    """Payload: play ``beats`` beats from beat address ``addr``, ``plays`` times in a row.
+
+    Where ``endless``, ``plays`` does not matter: only a flush ends it.
+    """
 
     def __init__(self, addr_width):
         super().__init__({"addr": unsigned(addr_width), "beats": unsigned(addr_width + 1),
-                          "plays": unsigned(32)})
+                          "plays": unsigned(32), "endless": 1})
 
 
 class TapeReader(wiring.Component):
@@ -103,22 +106,34 @@ class TapeReader(wiring.Component):
             gearbox.take.eq(self.take),
         ]
 
-        # Plays beyond the next one; the sign says there is none.
+        # Plays beyond the next one; the sign says there is none. A play's number is added to the
+        # -1 that is left of the one before, a clock late: that needs no multiplexer.
         left = Signal(signed(33), init=-1)
-        m.d.comb += self.tape.valid.eq(~left[-1])
-        with m.If(self.tape.valid & self.tape.ready):
-            m.d.sync += left.eq(left - 1)
+        addend = Signal(signed(33), init=-1)
+        endless, loading = Signal(), Signal()
+        commanded = Signal()
+        m.d.comb += [
+            self.tape.valid.eq(~left[-1] | endless),
+            commanded.eq(self.tape.valid & self.tape.ready & ~endless),
+        ]
+        m.d.sync += [addend.eq(-1), loading.eq(0)]
+        with m.If(loading | commanded):
+            m.d.sync += left.eq(left + addend)
 
         m.d.sync += self.flushed.eq(0)
         with m.FSM():
             with m.State("Play"):
                 m.d.comb += fifo.i.valid.eq(self.data.valid)
                 m.d.comb += self.data.ready.eq(fifo.i.ready)
-                m.d.comb += self.play.ready.eq(left[-1] & ~self.flush)
+                m.d.comb += self.play.ready.eq(left[-1] & ~endless & ~loading & ~self.flush)
                 with m.If(self.play.valid & self.play.ready):
-                    m.d.sync += self.tape.p.addr.eq(self.play.p.addr)
-                    m.d.sync += self.tape.p.beats.eq(self.play.p.beats)
-                    m.d.sync += left.eq(self.play.p.plays - 1)
+                    m.d.sync += [
+                        self.tape.p.addr.eq(self.play.p.addr),
+                        self.tape.p.beats.eq(self.play.p.beats),
+                        addend.eq(self.play.p.plays),
+                        loading.eq(1),
+                        endless.eq(self.play.p.endless),
+                    ]
                 with m.If(self.flush):
                     m.next = "Drop"
             with m.State("Drop"):
@@ -126,8 +141,8 @@ class TapeReader(wiring.Component):
                 m.d.comb += self.data.ready.eq(1)
                 # A command on offer may not be withdrawn; the memory takes and forgets it.
                 with m.If(self.tape.valid & self.tape.ready):
-                    m.d.sync += left.eq(-1)
-                with m.If(~self.tape.valid & self.idle):
+                    m.d.sync += [left.eq(-1), endless.eq(0)]
+                with m.If(~self.tape.valid & ~loading & self.idle):
                     m.d.sync += self.flushed.eq(1)
                     m.next = "Play"
 

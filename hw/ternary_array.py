@@ -11,6 +11,7 @@ from trine.firmware.isa import INSTRUCTIONS, Opcode
 from .accumulate_unit import AccumulateUnit
 from .code_memory import CodeRead
 from .drain import Drain
+from .gearbox import Gearbox
 from .trit_decoder import Trit, TritDecoder
 from .vector_command import sum_layout
 
@@ -49,10 +50,10 @@ class TernaryArray(wiring.Component):
         Rows and columns of the matrix (1 or more) and where the codes begin. Taken when idle.
     active : :py:`In(slots)`
         Slots whose sums are wanted. Does not change while ``busy``.
-    available : :py:`In(range(3 * word_bytes + 1))`
+    available : :py:`In(range(4 * word_bytes + 1))`
         Bytes of the tape at hand, as the :class:`Gearbox` counts them.
     data : :py:`In(8 * step_bytes)`
-        The bytes, the next one lowest.
+        The bytes, a clock after they are taken, the first lowest.
     take : :py:`Out(range(step_bytes + 1))`
         Bytes consumed in this clock: those of one step, ceil(rows of the tile / 5), or none.
     codes : :py:`Out(CodeRead(config))`
@@ -76,7 +77,7 @@ class TernaryArray(wiring.Component):
         Clocks in which the drain has nothing to do when it holds up the array.
     """
 
-    # Bytes and code address leave in stage 0; their trits and codes are added in the last stage.
+    # Bytes are taken and codes read in stage 0; they are added in the last stage.
     _stages = 1 + CodeRead.latency
     # The change and all its stages, and the clock in which the drain looks at the tile.
     drain_gap = 1 + _stages + 1
@@ -89,7 +90,7 @@ class TernaryArray(wiring.Component):
         super().__init__({
             "command": In(stream.Signature(ArrayCommand)),
             "active": In(config.slots),
-            "available": In(range(3 * config.word_bytes + 1)),
+            "available": In(range(4 * config.word_bytes + 1)),
             "data": In(8 * config.step_bytes),
             "take": Out(range(config.step_bytes + 1)),
             "codes": Out(CodeRead(config)),
@@ -220,10 +221,10 @@ class TernaryArray(wiring.Component):
         ]
 
     def _datapath(self, m, stages, drain):
-        # Bytes and codes arrive in the last stage together: the bytes wait, then are decoded, while
-        # the codes come out of their memory and spread out to the lanes.
+        # Bytes and codes arrive in the last stage together: the bytes are decoded, while the codes
+        # come out of their memory and spread out to the lanes.
         packed = self.data
-        for n, stage in enumerate(stages[:CodeRead.latency - TritDecoder.latency]):
+        for n, stage in enumerate(stages[Gearbox.delay:CodeRead.latency - TritDecoder.latency]):
             before, packed = packed, Signal.like(packed, name=f"packed_{n}", reset_less=True)
             with m.If(stage.step):
                 m.d.sync += packed.eq(before)

@@ -28,6 +28,7 @@ NO_GOLDEN = {
     "core",                 # sim/golden/machine.py
     "counters",             # counts
     "cycle_cause",          # no arithmetic
+    "dual_port_ram",        # moves data
     "element_issue",        # sim/golden/vector_engine.py is the engine's model
     "element_loader",       # sim/golden/memory_mover.py: load
     "fifo",                 # moves data
@@ -60,6 +61,7 @@ NO_GOLDEN = {
     "sigmoid",              # sim/golden/vector.py: sigmoid
     "slot_memory",          # moves data
     "statistics",           # sim/golden/vector.py: statistic
+    "tape_position",        # counts
     "tape_reader",          # moves data
     "token_feed",           # sim/golden_board.py behaves likewise
     "token_queue",          # moves data

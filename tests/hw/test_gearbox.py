@@ -33,14 +33,14 @@ def play(dut, stream, takes, *, stall=0.0, seed=0):
         while position < len(stream):
             assert len(history) < 50 * len(stream), "the stream does not end"
             available = ctx.get(dut.available)
-            shown = ctx.get(dut.o_data).to_bytes(dut.out_bytes, "little")
-            valid = min(available, dut.out_bytes)
-            assert shown[:valid] == stream[position:position + valid]
             take = takes(available)
             ctx.set(dut.take, take)
             history.append(take)
-            position += take
             await ctx.tick()
+            shown = ctx.get(dut.o_data).to_bytes(dut.out_bytes, "little")
+            valid = min(available, dut.out_bytes)
+            assert shown[:valid] == stream[position:position + valid]
+            position += take
         ctx.set(dut.take, 0)
         for _ in range(8):
             await ctx.tick()

@@ -38,9 +38,11 @@ def decode(instructions):
 
     async def testbench(ctx):
         for instruction in instructions:
-            ctx.set(dut.words, int.from_bytes(encode(instruction), "little"))
+            words = encode(instruction)
+            ctx.set(dut.first, int.from_bytes(words[:4], "little"))
+            ctx.set(dut.words, int.from_bytes(words, "little"))
             # A command means something only where the instruction is for its unit.
-            names = {Kind.END: (), Kind.SCALAR: ("scalar",)}.get(
+            names = {Kind.END: (), Kind.SCALAR: ("scalar", "dst")}.get(
                 ctx.get(dut.kind), ("stat", "operand", "vector", "array", "mover"))
             decoded.append({name: plain(ctx.get(getattr(dut, name)))
                             for name in ("kind", "count", *names)})
@@ -94,6 +96,7 @@ def test_commands_match_the_assembler(opcode):
         if opcode >= Opcode.SCALAR_SET:
             assert decoded["kind"] == Kind.SCALAR
             names = {"dst", "a", "b"} & set(fields)
+            assert decoded["dst"] == fields["dst"]
             check(decoded["scalar"], {"op": opcode, **{name: fields[name] for name in names}})
             if "mantissa" in fields:
                 assert decoded["scalar"]["constant"] == {
@@ -123,7 +126,7 @@ def test_other_opcodes_are_undefined():
 
     async def testbench(ctx):
         for opcode in range(64):
-            ctx.set(dut.words, opcode)
+            ctx.set(dut.first, opcode)
             assert (ctx.get(dut.kind) == Kind.UNDEFINED) == (opcode not in INSTRUCTIONS)
             assert (ctx.get(dut.count) == 0) == (opcode not in INSTRUCTIONS)
 
@@ -138,6 +141,8 @@ def test_opcodes_that_share_a_reading_share_a_format():
         {name: INSTRUCTIONS[op].offset(name) for name in ("dst", "a")}
         for op in (Opcode.SCALAR_SET, Opcode.SCALAR_MULTIPLY))
     assert constant == plain_
+    assert {form.offset("dst") for op, form in INSTRUCTIONS.items() if 32 <= op < 48} \
+        == {constant["dst"]}
 
 
 def test_converts():

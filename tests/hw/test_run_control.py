@@ -25,6 +25,7 @@ class Machine:
         self.tokens = 1 << 30  # input tokens that there will be
         self.fault_in = None   # play that ends in a fault
         self.mover_busy = 0
+        self.last_command = 0
         self.cycles = {"running": 0, "waiting": 0, "between": 0}
 
     async def feed(self, ctx):
@@ -50,14 +51,14 @@ class Machine:
         while True:
             await ctx.tick()
             if ctx.get(dut.play.valid):
-                size = ctx.get(dut.play.payload)
+                size = CONFIG.burst_bytes * ctx.get(dut.play.payload)
                 for _ in range(self.play_time):
                     await ctx.tick()
                     if not ctx.get(dut.play.valid):
                         break
                 else:
                     if plays == self.fault_in:
-                        ctx.set(dut.fault, {"error": Error.UNDEFINED_OPCODE, "left": size - 12,
+                        ctx.set(dut.fault, {"error": Error.UNDEFINED_OPCODE, "position": 12,
                                             "word": 63})
                         while not ctx.get(dut.hold):
                             await ctx.tick()
@@ -72,15 +73,20 @@ class Machine:
     async def reader(self, ctx):
         dut = self.dut
         ctx.set(dut.reader.ready, 1)
-        countdown = 0
+        countdown, held = 0, False
         while True:
-            valid, payload, flush, reset, begin, crc_clear = (await ctx.tick().sample(
+            valid, payload, flush, reset, begin, crc_clear, hold = (await ctx.tick().sample(
                 dut.reader.valid, dut.reader.payload, dut.flush, dut.reset, dut.sampler_begin,
-                dut.crc_clear))[2:]
+                dut.crc_clear, dut.hold))[2:]
             for name in self.cycles:
                 self.cycles[name] += ctx.get(getattr(dut, name))
             if valid:
-                self.log.append(("read", payload.addr, payload.beats, payload.plays))
+                self.log.append(("read", payload.addr, payload.beats,
+                                 "endless" if payload.endless else payload.plays))
+            if hold and not held and self.last_command:
+                # In the first clock of `hold` it may take a last command.
+                self.mover_busy = self.last_command
+            held = hold
             if reset:
                 assert not self.mover_busy
                 self.log.append(("reset",))
@@ -170,7 +176,7 @@ def test_stop_acts_between_plays():
         await write("STOP")
         await until(State.IDLE)
         plays = await read("PLAYS")
-        assert machine.log[1] == ("read", 64, 32, (1 << 32) - 1)
+        assert machine.log[1] == ("read", 64, 32, "endless")
         assert machine.log[2:] == TOKEN * plays
         # The next run is not stopped.
         await start(1)
@@ -233,6 +239,19 @@ def test_reset_breaks_a_run_off(when):
         assert machine.log[at:] == [("reset",), ("reset", 0), ("read", 64, 32, 2), *TOKEN * 2]
 
     machine.run(host)
+
+
+def test_reset_waits_for_a_command_that_the_mover_just_took():
+    machine = Machine(play_time=100)
+    machine.last_command = 17
+
+    async def host(ctx, read, write, start, until):
+        await start(0)
+        await ctx.tick().repeat(60)
+        await write("RESET")
+        await until(State.IDLE)
+
+    assert ("reset",) in machine.run(host)
 
 
 @pytest.mark.parametrize("setting", [

@@ -63,6 +63,7 @@ class Units:
         dut, rng = self.dut, self.rng
         to_take = to_fill = 0
         tile = None
+        late = None
         while True:
             # What the units show in this clock.
             for name, busy in self.busy.items():
@@ -72,7 +73,7 @@ class Units:
             ctx.set(dut.scalar.ready, scalar_ready)
             take, starved = 0, False
             if to_take and rng.random() >= self.stall:
-                starved = ctx.get(dut.array_available) < tile[0]
+                starved = ctx.get(dut.available) < tile[0]
                 take = 0 if starved else tile[0]
             ctx.set(dut.array_take, take)
             ctx.set(dut.array_starved, starved)
@@ -84,8 +85,12 @@ class Units:
                 dut.scalar.valid, dut.scalar.payload, dut.mover.valid, dut.fill.valid,
                 dut.fill.payload, dut.data))[2:]
             array, array_p, vector, vector_p, scalar, scalar_p, mover, fill, fill_p, shown = sample
+            if late:
+                payload, count = late
+                payload.extend(shown.to_bytes(8, "little")[:count])
+                late = None
             if take:
-                self.log[-1][2].extend(shown.to_bytes(8, "little")[:take])
+                late = self.log[-1][2], take
                 tile[1] -= 1
                 if not tile[1]:
                     to_take -= 1
@@ -194,7 +199,7 @@ def play(tape, plays, *, sent=None, seed=0, stall=0.3):
 
     async def player(ctx):
         for _ in range(plays):
-            ctx.set(sequencer.play.payload, len(tape))
+            ctx.set(sequencer.play.payload, len(tape) // CONFIG.burst_bytes)
             ctx.set(sequencer.play.valid, 1)
             clock, ready, error = 0, 0, 0
             while not ready and not error:
@@ -207,7 +212,7 @@ def play(tape, plays, *, sent=None, seed=0, stall=0.3):
             if error:
                 await ctx.tick().repeat(20)
                 fault = ctx.get(sequencer.fault)
-                result["fault"] = (fault.error, len(tape) - fault.left, fault.word)
+                result["fault"] = (fault.error, fault.position, fault.word)
                 return
             assert units.idle_at()
 
@@ -270,9 +275,23 @@ def test_a_tape_that_ends_early_is_a_fault(last, plays):
         start = 8
 
     # A second play follows at once: its bytes must not be taken for those that lack.
-    _, _, fault = play(tape, 1, sent=tape * plays)
+    log, _, fault = play(tape, 1, sent=tape * plays)
 
     assert fault[:2] == (Error.TAPE_ENDED, start)
+    # What is not here in full is not issued; FILL lacks only its payload.
+    lacks_payload = last is not None and last.opcode == Opcode.FILL
+    assert [entry[0] for entry in log] == ["scalar"] * (start // 4) + ["fill"] * lacks_payload
+
+
+@pytest.mark.parametrize("rows", [5, 20])
+def test_weights_of_the_next_play_are_not_taken_for_those_that_lack(rows):
+    matvec = Instruction(Opcode.MATVEC, {"rows": rows, "cols": 100},
+                         bytes(matrix_bytes(rows, 100, LANES)))
+    tape = assemble([matvec], LANES)[:48]
+
+    _, _, fault = play(tape, 1, sent=tape * 20)
+
+    assert fault[:2] == (Error.TAPE_ENDED, 0)
 
 
 def test_a_word_is_read_each_clock():
@@ -281,8 +300,9 @@ def test_a_word_is_read_each_clock():
 
     _, (clocks,), _ = play(tape, 1, stall=0.0)
 
-    # First word, decoding, second word, handing over; the rest is the gearbox and the end.
-    assert clocks == 4 * 8 + 21
+    # First word, decoding, second word and its arrival, handing over; the rest is the gearbox and
+    # the end.
+    assert clocks == 5 * 8 + 16
 
 
 def test_converts():

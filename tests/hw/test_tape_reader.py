@@ -47,8 +47,8 @@ async def take(ctx, dut, count, rng, *, stall=0.0):
             wanted = 0 if rng.random() < stall else rng.randint(1, wanted)
         amount = min(wanted, ctx.get(dut.available))
         ctx.set(dut.take, amount)
-        shown = ctx.get(dut.o_data)
         await ctx.tick()
+        shown = ctx.get(dut.o_data)
         taken += shown.to_bytes(4, "little")[:amount]
         idle = 0 if amount else idle + 1
         assert idle < 200, f"only {len(taken)} of {count} bytes came"
@@ -113,21 +113,38 @@ def test_runs_ahead_until_the_fifo_is_full_and_loses_nothing():
     simulate(m, testbench)
 
 
-def test_flush_does_not_wait_for_the_plays_left():
+@pytest.mark.parametrize("plays", [{"plays": 0xFFFF_FFFF}, {"plays": 0, "endless": 1}])
+@pytest.mark.parametrize("wait", [1, 2, 200])
+def test_flush_does_not_wait_for_the_plays_left(plays, wait):
     m, dut = system()
 
     async def testbench(ctx):
-        await stream_put(ctx, dut.play, {"addr": 0, "beats": 64, "plays": 0xFFFF_FFFF})
-        await ctx.tick().repeat(200)
-        assert ctx.get(dut.available)
+        await stream_put(ctx, dut.play, {"addr": 0, "beats": 64, **plays})
+        await ctx.tick().repeat(wait)
+        assert ctx.get(dut.available) or wait < 200
         ctx.set(dut.flush, 1)
         await ctx.tick()
         ctx.set(dut.flush, 0)
         for _ in range(50):
             await ctx.tick()
             if ctx.get(dut.flushed):
-                return
-        raise AssertionError("still flushing after 50 clocks")
+                break
+        else:
+            raise AssertionError("still flushing after 50 clocks")
+        await ctx.tick().repeat(100)
+        assert not ctx.get(dut.available) and not ctx.get(dut.tape.valid)
+
+    simulate(m, testbench)
+
+
+def test_plays_without_end():
+    m, dut = system()
+
+    async def testbench(ctx):
+        await stream_put(ctx, dut.play, {"addr": 32, "beats": 8, "plays": 0, "endless": 1})
+        assert await take(ctx, dut, 16 * 40, Random(2)) == stretch(32, 8, 40)
+
+    simulate(m, testbench)
 
     simulate(m, testbench)
 
@@ -196,7 +213,7 @@ def test_starved_only_while_the_memory_owes_bytes():
             starved.append(value)
 
     simulate(m, testbench, background=[watch])
-    # From the clock after the command was taken to the one before the first bytes.
+    # From the clock after the memory took the command to the one before the first bytes.
     assert sum(starved) == BlockRAM.latency + 1 + TapeReader.latency - 1
     assert not any(starved[:7])
 
@@ -212,12 +229,12 @@ def test_latency():
             await ctx.tick()
 
     simulate(m, testbench)
-    # Play to command 0, command to first beat, second beat, beats to bytes.
-    assert len(clocks) == BlockRAM.latency + 1 + TapeReader.latency
+    # Play to command 1, command to first beat, second beat, beats to bytes.
+    assert len(clocks) == BlockRAM.latency + 2 + TapeReader.latency
 
 
 def test_command_payload():
-    assert PlayCommand(10).size == 10 + 11 + 32
+    assert PlayCommand(10).size == 10 + 11 + 32 + 1
 
 
 def test_rejects_bad_sizes():

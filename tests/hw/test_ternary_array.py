@@ -39,16 +39,19 @@ class Tape:
 
     async def testbench(self, ctx):
         dut, available = self.dut, 0
+        taken = 0xA5
         while True:
             if self.rng.random() >= self.starve:
                 # Bytes arrive; those that are there stay.
-                most = min(3 * dut.config.word_bytes, len(self.data) - self.taken)
+                most = min(4 * dut.config.word_bytes, len(self.data) - self.taken)
                 available = self.rng.randint(available, most) if self.starve else most
             # Behind what is available, rubbish.
             coming = self.data[self.taken:self.taken + available].ljust(dut.config.step_bytes,
                                                                         b"\xa5")
             ctx.set(dut.available, available)
-            ctx.set(dut.data, int.from_bytes(coming[:dut.config.step_bytes], "little"))
+            # They show a clock after they are taken.
+            ctx.set(dut.data, taken)
+            taken = int.from_bytes(coming[:dut.config.step_bytes], "little")
             _, _, take, *strobes = await ctx.tick().sample(
                 dut.take, dut.step, dut.starved, dut.blocked, dut.busy)
             assert take <= available
