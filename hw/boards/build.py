@@ -3,11 +3,11 @@
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from ..flow import ecp5
 from ..flow.cache import digest, digest_files, stored
-from ..flow.hierarchy import Hierarchy
 from ..flow.tools import BuildError
 from .build_report import BuildReport, closes
 
@@ -69,26 +69,20 @@ def placed(synthesis, rtlil, constraints, options, seed, *, tools, log, progress
         digest_files(Path(ecp5.__file__).parent)), make)
 
 
-def misfit(error, board, config, rtlil, synthesis):
+def misfit(error, board, config, synthesis):
     """Return the sentence for a design that is too large: by how much, and what to lower."""
     names = {"lut4": "LUTs", "ff": "flip-flops", "bram": "block RAMs", "dsp": "multipliers"}
     over = [kind for kind in names if error.used[kind] > error.available[kind]]
     what = " and ".join(
         f"{error.used[kind]:,} {names[kind]} of {error.available[kind]:,}, "
         f"{error.used[kind] - error.available[kind]:,} too many" for kind in over)
-    advice = "lower the preset's lanes or slots"
+    rams = Counter()
     if over == ["bram"]:
-        hierarchy, rams = Hierarchy(rtlil), {}
         cells = json.loads((synthesis / "netlist.json").read_text())["modules"]["top"]["cells"]
-        for name, cell in cells.items():
-            if cell["type"] in ("DP16KD", "PDPW16KD"):
-                component, _ = hierarchy.resolve(name)
-                for end, field in _MEMORIES.items():
-                    if component.endswith(end):
-                        rams[field] = rams.get(field, 0) + 1
-        largest = sorted(rams, key=rams.get, reverse=True)[:3]
-        advice = "lower the preset's " + " or ".join(
-            f"{field} ({rams[field]} block RAMs)" for field in largest)
+        rams.update(field for name, cell in cells.items() if cell["type"] == "DP16KD"
+                    for place, field in _MEMORIES.items() if f"{place}." in name)
+    advice = " or ".join(f"{field} ({count} of them)" for field, count in rams.most_common(3))
+    advice = f"lower the preset's {advice or 'lanes or slots'}"
     return (f"Preset {config.name} does not fit the {board.title}: it needs {what}; {advice}, "
             "or take a board with a larger FPGA")
 
@@ -154,7 +148,7 @@ def build(*, board, config, clock_hz=None, degrees=None, baud=None, seeds=(1, 2,
         try:
             folders.append(placed(synthesis, rtlil, constraints, options, seed, **common))
         except ecp5.DoesNotFit as error:
-            raise ValueError(misfit(error, board, config, rtlil, synthesis)) from error
+            raise ValueError(misfit(error, board, config, synthesis)) from error
         placements.append(json.loads((folders[-1] / "placement.json").read_text()))
         check_clock(placements[-1], clock_hz)
         if closes(placements[-1]) and not every_seed:

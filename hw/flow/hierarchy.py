@@ -5,13 +5,14 @@ import re
 __all__ = ["Hierarchy"]
 
 _CELLS = "LUT4|TRELLIS_FF|TRELLIS_DPR16X4|CCU2C|PFUMX|L6MUX21|DP16KD|PDPW16KD|MULT18X18D"
-#: What yosys adds to the name of a signal to name the cells and nets around it, and nextpnr when
-#: it splits a cell.
-_ADDED = re.compile(rf"(_({_CELLS})_|\$(CCU2|DPRAM|RAMW|IOL|feed)|(\.\d+)+(_D[IO]_\d+)?$).*")
+#: What yosys adds to the name of a signal to name the cells and nets around it, nextpnr when it
+#: splits a cell, and yosys when it splits a memory.
+_ADDED = re.compile(rf"(_({_CELLS})_|\$(CCU2|DPRAM|RAMW|IOL)).*")
+_PIECE = re.compile(r"(\.\d+)+(_D[IO]_\d+)?$")
 #: What Amaranth adds to a name that is taken already, and how nextpnr marks a global clock.
 _NUMBER = re.compile(r"\$\d+|\$glbnet\$")
 #: Signals that Amaranth found without a name.
-_UNNAMED = re.compile(r"\$signal(\$\d+)?$|\$\d+$|port\$\d+\$\d+$")
+_UNNAMED = re.compile(r"\$signal(\$\d+)?$|\$\d+$|port\$\d+\$\d+$").match
 
 
 class Hierarchy:
@@ -57,7 +58,7 @@ class Hierarchy:
 
         The component is "" at the top, and the signal "" where it has no name.
         """
-        name = _ADDED.sub("", name.removeprefix("$glbnet$"))
+        name = _PIECE.sub("", _ADDED.sub("", name.removeprefix("$glbnet$")))
         if name.startswith("$"):
             return "", ""
         path, module, parts = [], "top", name.split(".")
@@ -82,8 +83,8 @@ class Hierarchy:
                     break
             else:
                 break
-            best = best if _UNNAMED.search(signal) else signal
-        return _plain(path), "" if _UNNAMED.search(best) else _NUMBER.sub("", best)
+            best = best if _UNNAMED(signal) else signal
+        return _plain(path), "" if _UNNAMED(best) else _NUMBER.sub("", best)
 
     def domain(self, net):
         """Return the clock domain of a clock's net: Amaranth calls them ``clk`` and ``x_clk``."""
