@@ -7,11 +7,12 @@ from importlib.metadata import version
 
 from trine.hw.flow.tools import BuildError
 
-from .commands import generate, inspect, selftest, train
+from .commands import build, generate, inspect, program, selftest, train
 
 __all__ = ["main"]
 
-_COMMANDS = {"generate": generate, "train": train, "inspect": inspect, "selftest": selftest}
+_COMMANDS = {"generate": generate, "train": train, "inspect": inspect, "selftest": selftest,
+             "build": build, "program": program}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -33,7 +34,7 @@ def _parser():
 
 
 def main(argv=None):
-    """Run one command and return the exit code: 0, 1 for a failed selftest, 2 for bad input."""
+    """Run one command and return the exit code: 0, 1 for what failed its test, 2 for bad input."""
     args = _parser().parse_args(argv)
     try:
         return args.run(args)

@@ -45,7 +45,10 @@ def add_device(parser):
     """Add the options that choose a device."""
     parser.add_argument("--device", metavar="DEVICE", default="sim",
                         help="sim: the simulated board; golden: the integer model without "
-                             "gateware; else a serial port (default: sim)")
+                             "gateware; auto: the one board on USB; else a serial port (default: "
+                             "sim)")
+    parser.add_argument("--baud", metavar="N", type=number(int, 9600, 12_000_000), default=None,
+                        help="speed of the serial port (default: 3000000)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="ulx3s",
                         help="configuration of a simulated or golden board (default: ulx3s)")
     parser.add_argument("--clock", metavar="MHZ", type=number(float, 1, 1000), default=None,
@@ -63,7 +66,8 @@ def load_model(args):
 def loaded_board(args, model):
     """Open the device that the options name with ``model`` uploaded."""
     clock = None if args.clock is None else round(args.clock * 1e6)
-    board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd)
+    board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
+                       baud=args.baud)
     with board:
         hint = getattr(board.transport, "latency_hint", None)
         if hint:

@@ -18,8 +18,12 @@ def boards():
 
 
 def find_board(name):
-    """Return the board called ``name``; ValueError names those that exist."""
+    """Return the board called ``name``; ValueError names those that exist.
+
+    The first of a family goes by the family's name: ``ulx3s`` is the ULX3S 85F.
+    """
     known = boards()
-    if name not in known:
-        raise ValueError(f"Board {name!r} does not exist; choose one of {', '.join(known)}")
-    return known[name]
+    for board in known.values():
+        if name == board.name or (name not in known and board.name.startswith(f"{name}-")):
+            return board
+    raise ValueError(f"Board {name!r} does not exist; choose one of {', '.join(known)}")

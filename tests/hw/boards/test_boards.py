@@ -13,9 +13,16 @@ def test_reference_board_is_there():
             "icesugar-pro"} <= set(boards())
 
 
+def test_family_name():
+    assert find_board("ulx3s").name == "ulx3s-85f"
+    assert find_board("ulx3s-12f").name == "ulx3s-12f"
+
+
 def test_unknown_board():
     with pytest.raises(ValueError, match="Board 'arty' does not exist; choose one of icepi-zero"):
         find_board("arty")
+    with pytest.raises(ValueError, match="Board '' does not exist"):
+        find_board("")
 
 
 @pytest.mark.parametrize("name", boards())
