@@ -192,6 +192,6 @@ def test_constraints_pin_every_requirement():
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().split()
               if "==" in line}
     for requirement in [*project["dependencies"], *extras["dev"], *extras["train"],
-                        *extras["sim-pip"]]:
+                        *extras["synth"], *extras["sim-pip"]]:
         name = requirement.split("[")[0].split(">")[0].split("=")[0].split("<")[0].lower()
         assert name in pinned, f"{requirement} is not pinned in constraints.txt"

