@@ -17,7 +17,8 @@ class AccumulateUnit(wiring.Component):
     """One accumulator, signed, with ``sum += code * trit`` in each enabled clock.
 
     On ECP5 it is one LUT4 a bit and one more: add, subtract and skip within the carry chain, which
-    Yosys does not infer. Elsewhere it is a product and a sum. Neither saturates: ``width`` must hold all sums.
+    Yosys does not infer. Elsewhere it is a product and a sum. Neither saturates: ``width`` must
+    hold all sums.
 
     Parameters
     ----------

@@ -20,8 +20,10 @@ def element_layout(config):
         "state": range(config.state_words),
         #: Address of the result; for LOGITS the row.
         "dst": unsigned(18),
-        #: The sum, the load, or the constant of FILL.
-        "streamed": signed(32),
+        #: What came in the streams, of which the command means one.
+        "sum": signed(config.acc_width),
+        "load": signed(32),
+        "fill": unsigned(16),
         "last": 1,
     })
 
@@ -132,12 +134,9 @@ class ElementIssue(wiring.Component):
                 element.state.eq(Mux(interpolating, command.dst, command.a) + index),
                 element.dst.eq(Mux(command.target == Target.LOGITS, 0, command.dst) + index),
                 element.last.eq(last),
+                element.sum.eq(self.sums.p.sum),
+                element.load.eq(self.loads.payload),
+                element.fill.eq(self.fill.payload),
             ]
-            with m.If(filling):
-                m.d.sync += element.streamed.eq(self.fill.payload)
-            with m.Elif(summing):
-                m.d.sync += element.streamed.eq(self.sums.p.sum)
-            with m.Elif(loading):
-                m.d.sync += element.streamed.eq(self.loads.payload)
 
         return m

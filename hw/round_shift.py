@@ -115,8 +115,7 @@ class RoundShift(wiring.Component):
         ]
 
         # The decision is registered, and limits by resetting what it passes by.
-        limited, ones = Signal(reset_less=True), Signal(reset_less=True)
-        value = Signal.like(rounded)
+        limited, value = Signal(reset_less=True), Signal.like(rounded)
         over = outside | Mux(left[3], rounded.any(), ~wide[3] & exceeds(rounded, 32))
         m.d.sync += [limited.eq(over), value.eq(rounded)]
         m.d.sync += self.o.p.ones.eq(limited & ~negative[4])

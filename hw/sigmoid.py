@@ -10,10 +10,17 @@ from amaranth.lib.wiring import In, Out
 from trine.firmware.isa import SIGMOID_FRACTION
 from trine.firmware.tables import SIGMOID
 
+from .delay import delay
+from .or_add import OrAdd
+
 __all__ = ["Sigmoid"]
 
 #: Bits of the magnitude that count: 4 before the binary point, 22 behind it.
 _MAGNITUDE_BITS, _FRACTION = 26, 22
+#: Bits that the coarse shift is a multiple of.
+_COARSE = 16
+#: Bits that matter behind the coarse shift: those that count, and what the fine shift may remove.
+_WINDOW = _MAGNITUDE_BITS + _COARSE - 1
 #: Bits of the magnitude within a segment of the table.
 _PART_BITS = 16
 #: What all entries have in common: the sigmoid of a magnitude is one half or more.
@@ -23,7 +30,8 @@ _HALF = 1 << SIGMOID_FRACTION - 1
 class Sigmoid(wiring.Component):
     """The sigmoid of an int32, one a clock, bit exact with :func:`trine.sim.golden.vector.sigmoid`.
 
-    The table takes 1024 rows of 39 bits, three block RAMs of an ECP5; one MULT18X18D.
+    The table takes 1024 rows of 40 bits, three block RAMs of an ECP5. The argument is shifted to
+    the table's binary point as :class:`RoundShift` does it: four MULT18X18D in all.
 
     Members
     -------
@@ -31,15 +39,16 @@ class Sigmoid(wiring.Component):
         ``a``, an int32 with ``fraction`` fraction bits (0 ... 63); ``negate`` for the sigmoid of
         -a. Always ready.
     o : :py:`Out(stream)`
-        The sigmoid, 0 ... 2^24, with 24 fraction bits. The sink is always ready.
+        The sigmoid, above 0 and below 1, with 24 fraction bits, behind one gate. The sink is
+        always ready.
     """
 
     #: Clocks from a to its sigmoid.
-    latency = 7
+    latency = 9
 
     i: In(stream.Signature(data.StructLayout({"a": signed(32), "fraction": 6, "negate": 1}),
                            always_ready=True))
-    o: Out(stream.Signature(unsigned(SIGMOID_FRACTION + 1), always_ready=True))
+    o: Out(stream.Signature(unsigned(SIGMOID_FRACTION), always_ready=True))
 
     def elaborate(self, platform):
         m = Module()
@@ -47,63 +56,70 @@ class Sigmoid(wiring.Component):
         valid = Signal(self.latency - 1)
         m.d.sync += Cat(valid, self.o.valid).eq(Cat(self.i.valid, valid))
 
-        # The sign of the argument travels beside its magnitude, stage by stage.
-        negative = Signal(6, reset_less=True)
-        m.d.sync += negative.eq(Cat(self.i.p.a[-1] ^ self.i.p.negate, negative))
+        negative = delay(m, self.i.p.a[-1] ^ self.i.p.negate, 8, name="negative")
 
+        m.submodules.absolute = absolute = OrAdd(width=32)
         magnitude = Signal(32, reset_less=True)
         fraction = Signal(6, reset_less=True)
-        with m.If(self.i.valid):
-            m.d.sync += [
-                magnitude.eq(abs(self.i.p.a)),
-                fraction.eq(self.i.p.fraction),
-            ]
+        m.d.comb += [absolute.c.eq(self.i.p.a), absolute.subtract.eq(self.i.p.a[-1])]
+        m.d.sync += [magnitude.eq(absolute.o), fraction.eq(self.i.p.fraction)]
 
-        # The magnitude with 22 fraction bits is (magnitude << 22) >> fraction: by eights, ...
-        coarse = Signal(_MAGNITUDE_BITS + 7, reset_less=True)
-        coarse_fraction = Signal(3, reset_less=True)
-        beyond = Signal(reset_less=True)
-        wide = Cat(C(0, _FRACTION), magnitude)
-        with m.If(valid[0]):
-            m.d.sync += coarse_fraction.eq(fraction)
-            with m.Switch(fraction[3:]):
-                for eights in range(8):
-                    with m.Case(eights):
-                        m.d.sync += coarse.eq(wide[8 * eights:])
-                        m.d.sync += beyond.eq(wide[8 * eights + len(coarse):].any())
+        # The magnitude with 22 fraction bits is (magnitude << 22) >> fraction: by sixteens, ...
+        whole = Cat(C(0, _FRACTION), magnitude)
+        fine_fraction = Signal(4, reset_less=True)
+        copies = []
+        for n in range(4):
+            copy = Signal(_WINDOW, name=f"copy_{n}", reset_less=True)
+            copies.append(copy)
+            with m.If(fraction[4:] == n):
+                m.d.sync += copy.eq(whole[_COARSE * n:])
+            with m.Else():
+                m.d.sync += copy.eq(0)
+        m.d.sync += fine_fraction.eq(fraction)
+        beyond = delay(m, (fraction[4:] == 0) & whole[_WINDOW:].any(), 3, name="beyond")
 
-        # ... by ones, and limited to the end of the table.
-        aligned = Signal(_MAGNITUDE_BITS, reset_less=True)
-        fine = Signal.like(coarse)
-        m.d.comb += fine.eq(coarse >> coarse_fraction)
-        with m.If(valid[1]):
-            m.d.sync += aligned.eq(
-                fine | (beyond | fine[_MAGNITUDE_BITS:].any()).replicate(_MAGNITUDE_BITS))
+        # ... and by ones, with a power of two. No two of the products have a bit in common.
+        window = Signal(_WINDOW, reset_less=True)
+        power = Signal(_COARSE, reset_less=True)
+        m.d.sync += [
+            window.eq(copies[0] | copies[1] | copies[2] | copies[3]),
+            power.eq(Cat(fine_fraction == n for n in reversed(range(_COARSE)))),
+        ]
+        low, middle = Signal(31, reset_less=True), Signal(31, reset_less=True)
+        high = Signal(24, reset_less=True)
+        m.d.sync += [
+            low.eq(window[:16] * power),
+            middle.eq(window[16:32] * power),
+            high.eq(window[32:] * power),
+        ]
+        joined = Signal(_MAGNITUDE_BITS, reset_less=True)
+        outside = Signal(reset_less=True)
+        m.d.sync += [
+            joined.eq(low[15:] | middle << 1 | high << 17),
+            outside.eq(beyond | middle[25:].any() | high[9:].any()),
+        ]
+        aligned = joined | outside.replicate(_MAGNITUDE_BITS)
 
-        # Base and slope of the segment, from block RAM and its register.
-        row = data.StructLayout({"base": SIGMOID_FRACTION - 1, "slope": 16})
+        # Base and slope of the segment, from block RAM and its register. The base is one less.
+        row = data.StructLayout({"base": signed(SIGMOID_FRACTION), "slope": 16})
         m.submodules.table = table = Memory(shape=row, depth=len(SIGMOID) - 1, init=[
-            {"base": start - _HALF, "slope": end - start}
+            {"base": start - _HALF - 1, "slope": end - start}
             for start, end in pairwise(SIGMOID)])
         read = table.read_port()
         m.d.comb += read.addr.eq(aligned[_PART_BITS:])
-        m.d.comb += read.en.eq(valid[2])
         segment = Signal(row, reset_less=True)
-        read_part = Signal(_PART_BITS, reset_less=True)
-        part = Signal(_PART_BITS, reset_less=True)
-        with m.If(valid[2]):
-            m.d.sync += read_part.eq(aligned)
-        with m.If(valid[3]):
-            m.d.sync += [segment.eq(read.data), part.eq(read_part)]
+        m.d.sync += segment.eq(read.data)
+        part = delay(m, aligned[:_PART_BITS], 2, name="part")
 
-        # 2^24 - (base + rise) is (2^24 - base) - rise: one addition behind the product.
-        base = Signal(SIGMOID_FRACTION + 1, reset_less=True)
         rise = Signal(2 * _PART_BITS, reset_less=True)
-        with m.If(valid[4]):
-            m.d.sync += rise.eq(segment.slope * part)
-            m.d.sync += base.eq(Mux(negative[4], _HALF - segment.base, _HALF + segment.base))
-        with m.If(valid[5]):
-            m.d.sync += self.o.payload.eq(Mux(
-                negative[5], base - (rise >> _PART_BITS), base + (rise >> _PART_BITS)))
+        m.d.sync += rise.eq(segment.slope * part)
+        base = delay(m, segment.base, 1, name="base")
+
+        # What is above one half, or one less and then inverted: the 1 is carried in.
+        above = Signal(SIGMOID_FRACTION, reset_less=True)
+        total = Cat(~negative, base).as_signed() + Cat(~negative, rise[_PART_BITS:])
+        m.d.sync += above.eq(total >> 1)
+        inverted = above ^ delay(m, negative, 1, name="inverted").replicate(SIGMOID_FRACTION)
+        m.d.comb += self.o.payload.eq(Cat(inverted[:-1], ~inverted[-1]))
 
         return m

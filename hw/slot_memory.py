@@ -12,8 +12,8 @@ class SlotMemory(wiring.Component):
     """Block RAM with ``words`` elements for each slot, one write port and one or more read ports.
 
     Element ``addr`` of a slot lies in row ``slot * words + addr``. Each read port has its own copy
-    of the rows: ``reads * slots * words`` elements of block RAM. A row must not be read in the
-    clock in which it is written: what the port then shows is what it read before.
+    of the rows: ``reads * slots * words`` elements of block RAM. What a port shows of a row that
+    was written in the clock in which it was read is undefined.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class SlotMemory(wiring.Component):
     -------
     read : array of :py:`In({slot, addr, en, data})`
         Read ports: ``data`` follows ``latency`` clocks after an address with ``en``, and stays
-        until the next one's.
+        until the next one's. Block RAM is slow to put it out: it wants to go into a register.
     write : :py:`In({slot, addr, data, en})`
         Write port.
 
@@ -40,8 +40,8 @@ class SlotMemory(wiring.Component):
         If the number of elements is not a power of two.
     """
 
-    #: Clocks from address to data: the block RAM and a register behind it.
-    latency = 2
+    #: Clocks from address to data.
+    latency = 1
 
     def __init__(self, *, shape, words, slots=1, reads=1):
         if words < 1 or words & (words - 1):
@@ -72,7 +72,7 @@ class SlotMemory(wiring.Component):
         write_addr = Cat(self.write.addr, self.write.slot)
         for n, port in enumerate(self.read):
             rows = Memory(shape=self.shape, depth=self.slots * self.words, init=[],
-                          attrs={"ram_style": "block"})
+                          attrs={"ram_style": "block", "no_rw_check": 1})
             m.submodules[f"rows_{n}"] = rows
             write, read = rows.write_port(), rows.read_port(domain="comb")
             m.d.comb += [
@@ -82,12 +82,11 @@ class SlotMemory(wiring.Component):
                 read.addr.eq(Cat(port.addr, port.slot)),
             ]
 
-            # Yosys makes this register the block RAM's own. It sees that no read ever meets a
-            # write of its row; otherwise it would put registers before and multiplexers behind
-            # the block RAM, which is slow enough, to define what such a read returns.
+            # Yosys makes this register the block RAM's own. Told that no read meets a write of
+            # its row, it needs no logic to define what such a read returns.
             row = Signal(self.shape, reset_less=True)
-            with m.If(port.en & ~(self.write.en & (read.addr == write_addr))):
+            with m.If(port.en):
                 m.d.sync += row.eq(read.data)
-            m.d.sync += port.data.eq(row)
+            m.d.comb += port.data.eq(row)
 
         return m

@@ -5,7 +5,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .delay import delay
+from .gated_add import GatedAdd
 from .lowest import lowest
+from .or_add import OrAdd
 
 __all__ = ["Statistics"]
 
@@ -64,24 +67,30 @@ class Statistics(wiring.Component):
             with m.If(self.i.valid if n == 0 else valid[n - 1]):
                 m.d.sync += [after.slot.eq(before.slot), after.last.eq(before.last)]
 
-        magnitude = Signal(32, reset_less=True)
-        with m.If(self.i.valid):
-            m.d.sync += magnitude.eq(abs(self.i.p.value))
+        # The magnitude goes to the square or past it: what does not want it holds zero.
+        m.submodules.absolute = absolute = OrAdd(width=32)
+        factor, magnitude = Signal(32, reset_less=True), Signal(32, reset_less=True)
+        m.d.comb += [absolute.c.eq(self.i.p.value), absolute.subtract.eq(self.i.p.value[-1])]
+        with m.If(self.squares):
+            m.d.sync += [factor.eq(absolute.o), magnitude.eq(0)]
+        with m.Else():
+            m.d.sync += [factor.eq(0), magnitude.eq(absolute.o)]
 
         # The square from products of 16-bit halves: high^2 << 32, high * low << 17, low^2.
         outer = Signal(64, reset_less=True)
         middle = Signal(32, reset_less=True)
-        later_magnitude = Signal(32, reset_less=True)
-        high, low = magnitude[16:], magnitude[:16]
-        with m.If(valid[0]):
-            m.d.sync += [outer.eq(Cat(low * low, high * high)), middle.eq(high * low),
-                         later_magnitude.eq(magnitude)]
+        high, low = factor[16:], factor[:16]
+        later_magnitude = delay(m, magnitude, 1, name="later_magnitude")
+        m.d.sync += [outer.eq(Cat(low * low, high * high)), middle.eq(high * low)]
+
+        m.submodules.join = join = OrAdd(width=47)
         term = Signal(64, reset_less=True)
-        with m.If(valid[1]):
-            with m.If(self.squares):
-                m.d.sync += term.eq(Cat(outer[:17], (outer[17:] + middle)[:47]))
-            with m.Else():
-                m.d.sync += term.eq(later_magnitude)
+        m.d.comb += [
+            join.a.eq(outer[17:]),
+            join.b.eq(later_magnitude[17:]),
+            join.c.eq(middle),
+        ]
+        m.d.sync += term.eq(Cat(outer[:17] | later_magnitude[:17], join.o))
 
         # Lower halves, with the maximum among them; then, a clock later, upper halves.
         lower = Memory(shape=_HALF, depth=self.slots, init=[])
@@ -95,32 +104,35 @@ class Statistics(wiring.Component):
         sending, todo = Signal(), Signal(self.slots)
         send_slot, send_bit = lowest(todo)
 
-        present = Signal(_HALF)
-        total = Signal(_HALF + 1)
-        upper_term = Signal(64 - _HALF, reset_less=True)
-        carry = Signal(reset_less=True)
+        # A maximum is written where it is a greater one; what was there is left out of the sum.
+        m.submodules.lower_add = lower_add = GatedAdd(width=_HALF + 1)
+        used, greater = Signal(), Signal()
         m.d.comb += [
+            used.eq(lower_used.bit_select(lower_slot, 1)),
+            greater.eq((lower_read.data[:32] - term[:32])[-1]),
             lower_read.addr.eq(Mux(sending, send_slot, lower_slot)),
-            present.eq(Mux(lower_used.bit_select(lower_slot, 1), lower_read.data, 0)),
-            total.eq(present + term[:_HALF]),
+            lower_add.a.eq(lower_read.data),
+            lower_add.en.eq(used & self.squares),
+            lower_add.b.eq(term[:_HALF]),
             lower_write.addr.eq(lower_slot),
-            lower_write.en.eq(valid[2]),
+            lower_write.data.eq(lower_add.o),
+            lower_write.en.eq(valid[2] & (self.squares | ~used | greater)),
         ]
-        with m.If(self.squares):
-            m.d.comb += lower_write.data.eq(total)
-        with m.Else():
-            m.d.comb += lower_write.data.eq(
-                Mux(present[:32] < term[:32], term[:32], present[:32]))
+        carry = Signal(reset_less=True)
+        upper_term = Signal(64 - _HALF, reset_less=True)
+        m.d.sync += [carry.eq(lower_add.o[-1]), upper_term.eq(term[_HALF:])]
         with m.If(valid[2]):
-            m.d.sync += [carry.eq(total[-1]), upper_term.eq(term[_HALF:]),
-                         lower_used.eq(lower_used | 1 << lower_slot)]
+            m.d.sync += lower_used.eq(lower_used | 1 << lower_slot)
 
+        m.submodules.upper_add = upper_add = GatedAdd(width=_HALF)
         m.d.comb += [
             upper_read.addr.eq(Mux(sending, send_slot, upper_slot)),
+            upper_add.a.eq(upper_read.data),
+            upper_add.en.eq(upper_used.bit_select(upper_slot, 1)),
+            upper_add.b.eq(upper_term),
+            upper_add.carry.eq(carry),
             upper_write.addr.eq(upper_slot),
-            upper_write.data.eq(
-                Mux(upper_used.bit_select(upper_slot, 1), upper_read.data, 0)
-                + upper_term + carry),
+            upper_write.data.eq(upper_add.o),
             upper_write.en.eq(valid[3]),
         ]
         with m.If(valid[3]):

@@ -74,8 +74,6 @@ class VectorEngine(wiring.Component):
 
     #: Clocks from an issued element to its result.
     latency = ElementIssue.latency + VectorPipeline.latency
-    #: More clocks where the element's sigmoid is taken.
-    sigmoid_latency = VectorPipeline.sigmoid_latency
     #: Clocks from the last result to the first statistic.
     statistic_latency = Statistics.latency
 
@@ -127,8 +125,6 @@ class VectorEngine(wiring.Component):
         cycles = elements + cls.latency + 1
         if op in (Op.SCALE, Op.QUANTIZE):
             cycles += ScalarOperands.latency
-        if op in (Op.SIGMOID, Op.SILU):
-            cycles += cls.sigmoid_latency
         if stat:
             return cycles + cls.statistic_latency + slots - 1
         return cycles + 2 * (target in (Target.LOGITS, Target.STORES))

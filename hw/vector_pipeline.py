@@ -4,12 +4,12 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bypass import Bypass
+from .delay import delay
 from .element_issue import element_layout
 from .multiplier import Multiplier
 from .operand_select import OperandSelect
 from .round_shift import RoundShift
-from .saturate import saturate
+from .saturate import exceeds
 from .saturating_add import SaturatingAdd
 from .scalar_operands import FACTOR
 from .sigmoid import Sigmoid
@@ -28,10 +28,10 @@ def result_layout(config):
 class VectorPipeline(wiring.Component):
     """Makes results of elements, and keeps those that stay: it holds the engine's memories.
 
-    Nothing stalls. A sigmoid adds its latency for the elements that need it::
+    Nothing stalls, and all elements take the same way; those that need no sigmoid wait beside it::
 
-        memory, register | select, subtract | (sigmoid) | multiply | round | add
-               2                  2              (7)          4         6     3
+        memory | select, subtract | sigmoid | join | multiply | round | add
+           1            2             9        1        4         6     3
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class VectorPipeline(wiring.Component):
     Members
     -------
     command : :py:`In(VectorCommand)`
-        Constant from the clock before the first element until the last result.
+        Constant from two clocks before the first element until the last result.
     fresh : :py:`In(config.slots)`
         Slots whose state INTERPOLATE reads as zero.
     element : :py:`In(stream)`
@@ -57,10 +57,8 @@ class VectorPipeline(wiring.Component):
     """
 
     #: Clocks from an element to its result.
-    latency = (SlotMemory.latency + OperandSelect.latency + Multiplier.latency
-               + RoundShift.latency + SaturatingAdd.latency)
-    #: More clocks where the element's sigmoid is taken, which starts a clock early.
-    sigmoid_latency = Sigmoid.latency - 1
+    latency = (SlotMemory.latency + OperandSelect.latency + Sigmoid.latency + 1
+               + Multiplier.latency + RoundShift.latency + SaturatingAdd.latency)
 
     def __init__(self, *, config):
         self.config = config
@@ -90,18 +88,11 @@ class VectorPipeline(wiring.Component):
         m.submodules.multiplier = multiplier = Multiplier()
         m.submodules.round_shift = round_shift = RoundShift()
         m.submodules.add = add = SaturatingAdd()
-        # What is needed again further down: beside the sigmoid, the product, the sum, everything.
-        m.submodules.other = other = Bypass(shape=signed(32), depth=16)
-        m.submodules.shift = shift = Bypass(
-            shape=data.StructLayout({"shift": 6, "left": 1}), depth=16)
-        m.submodules.third = third = Bypass(shape=signed(32), depth=16)
-        m.submodules.tag = tag = Bypass(shape=data.StructLayout(
-            {"slot": range(config.slots), "dst": 18, "last": 1}), depth=32)
 
         # A register, because a command lies still before its first element comes.
         op, target = self.command.op, self.command.target
         filling, to_vector, to_state = Signal(), Signal(), Signal()
-        scaled, sigmoidal, silu, negate = Signal(), Signal(), Signal(), Signal()
+        scaled, sigmoid_a, silu, negate = Signal(), Signal(), Signal(), Signal()
         interpolating, subtracting, coding = Signal(), Signal(), Signal()
         fixed_shift = Signal(6)
         m.d.sync += [
@@ -109,7 +100,7 @@ class VectorPipeline(wiring.Component):
             to_vector.eq((target == Target.VECTOR) | (target == Target.RESIDUAL)),
             to_state.eq(target == Target.STATE),
             scaled.eq((op == Op.SCALE) | (op == Op.QUANTIZE)),
-            sigmoidal.eq((op == Op.SIGMOID) | (op == Op.SILU)),
+            sigmoid_a.eq(op == Op.SIGMOID),
             silu.eq(op == Op.SILU),
             negate.eq(self.command.negate & (op == Op.SIGMOID)),
             interpolating.eq(op == Op.INTERPOLATE),
@@ -118,35 +109,25 @@ class VectorPipeline(wiring.Component):
             fixed_shift.eq(Mux((op == Op.ADD) | (op == Op.SUBTRACT), 0, self.command.shift)),
         ]
 
-        # Read.
+        # Read. What came with the element goes along; it belongs to the result in the end.
         element, entering = self.element.p, Signal()
         m.d.comb += [
             entering.eq(self.element.valid & ~filling),
             constant.write.addr.eq(element.dst),
-            constant.write.data.eq(element.streamed),
+            constant.write.data.eq(element.fill),
             constant.write.en.eq(self.element.valid & filling),
             self.filled.eq(constant.write.en & element.last),
-            tag.i.valid.eq(entering),
-            tag.i.p.slot.eq(element.slot),
-            tag.i.p.dst.eq(element.dst),
-            tag.i.p.last.eq(element.last),
         ]
         for memory, n, addr in [(vector, 0, element.a), (vector, 1, element.b),
                                 (state, 0, element.state), (constant, 0, element.b)]:
             m.d.comb += [
                 memory.read[n].slot.eq(element.slot if memory.slots > 1 else 0),
                 memory.read[n].addr.eq(addr),
-                memory.read[n].en.eq(entering),
+                memory.read[n].en.eq(1),
             ]
-
-        # What comes with the element waits for what is read.
-        beside = data.StructLayout({"slot": range(config.slots), "streamed": signed(32)})
-        valid = Signal(SlotMemory.latency)
-        besides = [Signal(beside, name=f"beside_{n}", reset_less=True) for n in range(len(valid))]
+        read = SlotMemory.latency
+        valid = Signal(read)
         m.d.sync += valid.eq(Cat(entering, valid))
-        for en, before, after in zip([entering, *valid], [element, *besides], besides):
-            with m.If(en):
-                m.d.sync += [after.slot.eq(before.slot), after.streamed.eq(before.streamed)]
 
         # Operands.
         m.d.comb += [
@@ -156,48 +137,68 @@ class VectorPipeline(wiring.Component):
             operands.i.p.vector_b.eq(vector.read[1].data),
             operands.i.p.state.eq(state.read[0].data),
             operands.i.p.constant.eq(constant.read[0].data),
-            operands.i.p.streamed.eq(besides[-1].streamed),
-            operands.i.p.fresh.eq(self.fresh.bit_select(besides[-1].slot, 1)),
-            sigmoid.i.valid.eq(operands.selected.valid & sigmoidal),
-            sigmoid.i.p.a.eq(operands.selected.p.a),
+            operands.i.p.sum.eq(delay(m, element.sum, read, name="sum")),
+            operands.i.p.load.eq(delay(m, element.load, read, name="load")),
+            operands.i.p.fresh.eq(delay(m, self.fresh.bit_select(element.slot, 1), read,
+                                        name="fresh")),
+            sigmoid.i.valid.eq(operands.o.valid),
+            sigmoid.i.p.a.eq(operands.o.p.a),
             sigmoid.i.p.fraction.eq(self.command.operand),
             sigmoid.i.p.negate.eq(negate),
-            other.i.valid.eq(sigmoid.i.valid),
-            other.i.payload.eq(Mux(silu, operands.selected.p.a, operands.selected.p.b)),
-            other.o.ready.eq(sigmoid.o.valid),
         ]
-        with m.If(valid[-1]):
-            m.d.sync += self.slot.eq(besides[-1].slot)
 
-        # Product, sum, result. Beside a sigmoid, `third` lies still and is zero.
+        # One factor is a or its sigmoid; the other one b, the scalar, or the sigmoid. Each has a
+        # register of its own, reset where it is not the one. First b is limited to int32.
+        beside = Sigmoid.latency
+        whole_a = delay(m, operands.o.p.a, beside, name="a")
+        whole_b = delay(m, operands.o.p.b, beside, name="b")
+        b_over = delay(m, exceeds(operands.o.p.b, 32), beside, name="b_over")
+        limit = whole_b[32]
+        m.d.comb += self.slot.eq(delay(m, element.slot, read + operands.latency + beside - 1,
+                                       name="slot"))
+
+        def where(wanted, value, name):
+            register = Signal(len(value), name=name, reset_less=True)
+            with m.If(wanted):
+                m.d.sync += register.eq(value)
+            with m.Else():
+                m.d.sync += register.eq(0)
+            return register
+
+        plain_b = ~scaled & ~silu
+        factor_a = where(~sigmoid_a, whole_a, "factor_a")
+        sigmoid_as_a = where(sigmoid_a, sigmoid.o.payload, "sigmoid_as_a")
+        factor_b = Cat(where(plain_b & ~b_over, whole_b[:31], "factor_b"),
+                       where(plain_b, Mux(b_over, limit, whole_b[31]), "factor_b_sign"))
+        ones_b = where(plain_b & b_over, ~limit, "ones_b")
+        mantissa = where(scaled, self.factor.mantissa, "mantissa")
+        sigmoid_as_b = where(silu, sigmoid.o.payload, "sigmoid_as_b")
+        shift, left = Signal(6, reset_less=True), Signal(reset_less=True)
+        m.d.sync += [
+            multiplier.i.valid.eq(sigmoid.o.valid),
+            shift.eq(Mux(scaled, self.factor.shift, fixed_shift)),
+            left.eq(scaled & self.factor.left),
+        ]
+
+        # Product, sum, result.
         m.d.comb += [
-            multiplier.i.valid.eq(Mux(sigmoidal, sigmoid.o.valid, operands.o.valid)),
-            multiplier.i.p.a.eq(Mux(sigmoidal, other.o.payload, operands.o.p.a)),
-            multiplier.i.p.b.eq(Mux(sigmoidal, sigmoid.o.payload, Mux(
-                scaled, self.factor.mantissa, saturate(operands.o.p.b, 32)))),
-            shift.i.valid.eq(multiplier.i.valid),
-            shift.i.p.shift.eq(Mux(scaled, self.factor.shift, fixed_shift)),
-            shift.i.p.left.eq(scaled & self.factor.left),
-            shift.o.ready.eq(multiplier.o.valid),
-            third.i.valid.eq(multiplier.i.valid),
-            third.i.payload.eq(operands.o.p.third),
-            third.o.ready.eq(round_shift.o.valid),
+            multiplier.i.p.a.eq(factor_a | sigmoid_as_a),
+            multiplier.i.p.b.eq(factor_b | ones_b.replicate(31) | mantissa | sigmoid_as_b),
             round_shift.i.valid.eq(multiplier.o.valid),
             round_shift.i.p.product.eq(multiplier.o.payload),
-            round_shift.i.p.shift.eq(shift.o.p.shift),
-            round_shift.i.p.left.eq(shift.o.p.left),
+            round_shift.i.p.shift.eq(delay(m, shift, Multiplier.latency, name="shift")),
+            round_shift.i.p.left.eq(delay(m, left, Multiplier.latency, name="left")),
             round_shift.i.p.wide.eq(interpolating),
             add.subtract.eq(subtracting),
             add.code.eq(coding),
             add.i.valid.eq(round_shift.o.valid),
             add.i.p.a.eq(round_shift.o.payload),
-            add.i.p.b.eq(third.o.payload),
-            tag.o.ready.eq(add.o.valid),
+            add.i.p.b.eq(delay(m, operands.o.p.third, beside + 1 + Multiplier.latency
+                               + RoundShift.latency, name="third")),
             self.result.valid.eq(add.o.valid),
-            self.result.p.slot.eq(tag.o.p.slot),
-            self.result.p.dst.eq(tag.o.p.dst),
             self.result.p.value.eq(add.o.payload),
-            self.result.p.last.eq(tag.o.p.last),
+            *(self.result.p[name].eq(delay(m, element[name], self.latency, name=f"result_{name}"))
+              for name in ("slot", "dst", "last")),
         ]
 
         # Write.

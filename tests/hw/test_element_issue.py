@@ -52,7 +52,7 @@ def test_the_third_operand_lies_at_dst():
     sums = [{"slot": n % 3, "row": 2 * n, "sum": -n, "last": n == 6} for n in range(7)]
     fields = command(op=Op.SCALE, a_source=ASource.SUMS, target=Target.RESIDUAL)
     for (_, e), i in zip(issue(fields, {"sums": sums}, 7, stall=0.4), sums):
-        assert (e["slot"], e["a"], e["dst"], e["streamed"], e["last"]) == (
+        assert (e["slot"], e["a"], e["dst"], e["sum"], e["last"]) == (
             i["slot"], 300 + i["row"], 300 + i["row"], i["sum"], i["last"])
 
 
@@ -66,11 +66,11 @@ def test_rows_of_logits_count_from_zero():
 def test_loads_and_constants(stall):
     loads = [(-1) ** n << n for n in range(10)]
     elements = issue(command(a_source=ASource.LOADS), {"loads": loads}, 10, stall=stall)
-    assert [e["streamed"] for _, e in elements] == loads
+    assert [e["load"] for _, e in elements] == loads
     assert [e["slot"] for _, e in elements] == [0] * 5 + [2] * 5
     elements = issue(command(target=Target.CONSTANT), {"fill": [1, 0xffff, 3, 4, 5]}, 5,
                      stall=stall, slots=1)
-    assert [(e["streamed"], e["dst"]) for _, e in elements] == [
+    assert [(e["fill"], e["dst"]) for _, e in elements] == [
         (value, 300 + n) for n, value in enumerate([1, 0xffff, 3, 4, 5])]
 
 

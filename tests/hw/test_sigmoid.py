@@ -46,4 +46,4 @@ def test_latency():
 
 
 def test_converts():
-    assert "memory width 39 size 1024" in convert(Sigmoid())
+    assert "memory width 40 size 1024" in convert(Sigmoid())

@@ -152,7 +152,7 @@ def test_latency():
     moved = check(program, stall=0.0)
     # Beside the pipeline, the first logit passes the output's bypass.
     assert moved["logits"][0][0] - moved["sums"][0][0] == VectorEngine.latency + 1
-    assert VectorEngine.latency == 18
+    assert VectorEngine.latency == 27
 
 
 def test_cycles_with_slots():
@@ -181,11 +181,11 @@ def test_scalar_wait():
         ctx.set(dut.command.valid, 1)
         await ctx.tick()
         ctx.set(dut.command.valid, 0)
-        for cycle in range(60):
+        for cycle in range(80):
             ctx.set(dut.scalar_pending, cycle < 10)
-            ctx.set(dut.statistic.ready, cycle >= 50)
+            ctx.set(dut.statistic.ready, cycle >= 70)
             _, _, wait, offered = await ctx.tick().sample(dut.scalar_wait, dut.statistic.valid)
-            assert wait == (cycle < 10 or (offered and cycle < 50))
+            assert wait == (cycle < 10 or (offered and cycle < 70))
             waits.append(wait)
         assert sum(waits[10:]) > 10 and not ctx.get(dut.busy)
 
