@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from trine.firmware.config import PRESETS
 from trine.firmware.registers import Counter
 
-from .power import estimate_watts
+from .power import REFERENCE_BOARD, estimate_board, shares_of
 
 __all__ = ["Report"]
 
@@ -14,7 +15,8 @@ class Report:
     """Figures of one generation.
 
     model : the :class:`Model`; config : the board's configuration; counters : what the board
-    counted over the generation; seconds : wall-clock time of it, for a board on a port
+    counted over the generation; seconds : wall-clock time of it, for a board on a port; board :
+    name of the board whose power is estimated; reading : its :class:`.meter.Reading`, or None
     """
 
     model: object
@@ -27,6 +29,8 @@ class Report:
     clock_source: str
     seconds: float
     simulated_cycles: int | None = None
+    board: str = REFERENCE_BOARD
+    reading: object = None
 
     @property
     def cycles_per_token(self):
@@ -49,17 +53,18 @@ class Report:
         return self.config.clock_hz / self.cycles_per_token
 
     @property
-    def watts(self):
-        """Estimated :class:`Watts`, or None."""
-        cycles = self.counters[Counter.CYCLES]
-        if self.cycles_per_token is None or not cycles:
+    def power(self):
+        """The :class:`.power.Estimate` of the board, or None."""
+        if self.cycles_per_token is None:
             return None
-        busy = self.counters[Counter.MEMORY_BUSY] / (cycles - self.counters[Counter.CAUSE_HOST])
-        return estimate_watts(self.config.clock_hz, min(1.0, busy))
+        digest = self.config.digest()
+        preset = next((name for name, known in PRESETS.items() if known.digest() == digest), "")
+        return estimate_board(self.board, preset, self.config.clock_hz, shares_of(self.counters),
+                              reading=self.reading)
 
     def as_dict(self):
         """Return the report as the JSON object of ``--json``."""
-        speed, watts = self.tokens_per_second, self.watts
+        speed, power = self.tokens_per_second, self.power
 
         def rounded(value, digits):
             return None if value is None else round(value, digits)
@@ -77,9 +82,12 @@ class Report:
                 self.generated_tokens / self.seconds if self.seconds else None, 2),
             "weights_per_second": rounded(
                 None if speed is None else speed * self.model.ternary_weights, 0),
-            "watts": None if watts is None else watts.as_dict(),
-            "joules_per_token": None if watts is None else {
-                name: round(value / speed, 5) for name, value in watts.as_dict().items()},
+            "watts": None if power is None else power.watts.as_dict(),
+            "watts_source": None if power is None else power.source,
+            "joules_per_token": (
+                None if power is None else power.watts.scaled(1 / speed).as_dict(5)),
+            "nanojoules_per_weight": None if power is None else power.watts.scaled(
+                1e9 / speed / self.model.ternary_weights).as_dict(3),
             "host_wait_cycles": (self.counters[Counter.CAUSE_HOST] if speed else None),
             "saturations": self.counters[Counter.SATURATIONS],
             "simulated_cycles_per_second": simulated,
@@ -99,8 +107,10 @@ class Report:
         yield (f"{figures['tokens_per_second']:.0f} tokens/s and "
                f"{figures['weights_per_second'] / 1e9:.2f} G weights/s at "
                f"{self.config.clock_hz / 1e6:g} MHz ({self.clock_source} clock)")
-        yield (f"estimated {watts['typical']:.2f} W ({watts['low']:.2f} to {watts['high']:.2f}), "
-               f"{1000 * joules['typical']:.2f} mJ a token")
+        how = f"{self.reading.text}:" if self.reading else "estimated"
+        yield (f"{how} {watts['typical']:.2f} W ({watts['low']:.2f} to {watts['high']:.2f}), "
+               f"{1000 * joules['typical']:.2f} mJ a token, "
+               f"{figures['nanojoules_per_weight']['typical']:.2f} nJ a weight")
         if figures["simulated_cycles_per_second"]:
             yield (f"simulated {figures['simulated_cycles_per_second'] / 1e6:.2f} M cycles/s, "
                    f"{figures['wall_tokens_per_second']:.1f} tokens/s here")

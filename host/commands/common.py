@@ -8,9 +8,11 @@ from tqdm import tqdm
 
 from trine.firmware.config import PRESETS
 from trine.host.devices import open_board
+from trine.host.meter import load_reading
 from trine.host.model import Model, shipped_model
 
-__all__ = ["UsageError", "add_device", "add_model", "load_model", "loaded_board", "number"]
+__all__ = ["UsageError", "add_device", "add_model", "load_model", "loaded_board", "meter_reading",
+           "number"]
 
 
 class UsageError(ValueError):
@@ -60,6 +62,15 @@ def add_device(parser):
 def load_model(args):
     """Return the :class:`Model` that the options name."""
     return Model.load(args.model or shipped_model())
+
+
+def meter_reading(board):
+    """Return the meter's reading of a board, or None; say so where the readings are damaged."""
+    try:
+        return load_reading(board)
+    except (ValueError, OSError) as error:
+        print(f"trine: {error}", file=sys.stderr)
+        return None
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import sys
 import time
 
 from trine.host.generate import Generation
+from trine.host.power import REFERENCE_BOARD
 from trine.host.report import Report
 from trine.host.sampling import Sampling
+from trine.hw.boards import find_board
 
-from .common import add_device, add_model, load_model, loaded_board, number
+from .common import add_device, add_model, load_model, loaded_board, meter_reading, number
 
 __all__ = ["add_arguments", "run"]
 
@@ -42,6 +44,8 @@ def add_arguments(parser):
                         help="go on behind the end of a text")
     parser.add_argument("--sample-on-board", action="store_true",
                         help="let the board sample by temperature alone, and feed itself")
+    parser.add_argument("--board", metavar="BOARD", default=REFERENCE_BOARD,
+                        help="board whose watts are estimated (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     parser.add_argument("-v", "--verbose", action="store_true",
                         help="report where the cycles went")
@@ -104,6 +108,7 @@ def run(args):
     seed = random.SystemRandom().randrange(1 << 32) if args.seed == -1 else args.seed
     sampling = Sampling(temperature=args.temp, top_k=args.top_k, top_p=args.top_p,
                         min_p=args.min_p, repeat_penalty=args.repeat_penalty, seed=seed)
+    reading = meter_reading(find_board(args.board).name)
     model = load_model(args)
     tokenizer = model.tokenizer
     prompt = [tokenizer.begin, *tokenizer.encode(args.prompt)]
@@ -129,7 +134,8 @@ def run(args):
             model=model, config=board.config, text=args.prompt + text, prompt_tokens=len(prompt),
             generated_tokens=len(generation.tokens), seed=seed, counters=generation.counters,
             clock_source=board.clock_source, seconds=seconds,
-            simulated_cycles=None if cycles is None else board.transport.cycles - cycles)
+            simulated_cycles=None if cycles is None else board.transport.cycles - cycles,
+            board=args.board, reading=reading)
     if args.json:
         print(json.dumps(report.as_dict()))
     else:
