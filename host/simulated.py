@@ -22,6 +22,8 @@ class SimulatedTransport(Transport):
         What to build, or take from the cache.
     vcd : path
         File for the waveforms; None for none, which is faster.
+    traceable : bool
+        Build what can :meth:`trace` at any time.
     progress : callable
         ``progress(text, done, total)``, called while the board is built.
     """
@@ -30,10 +32,10 @@ class SimulatedTransport(Transport):
     # It has just been switched on; its SDRAM reports what is read before it was written.
     keeps_memory = False
 
-    def __init__(self, config, *, vcd=None, progress=None):
+    def __init__(self, config, *, vcd=None, traceable=False, progress=None):
         self._clock_hz = config.clock_hz
-        self._board = SimulatedBoard(board_library(config, trace=vcd is not None,
-                                                   progress=progress))
+        self._board = SimulatedBoard(board_library(
+            config, trace=traceable or vcd is not None, progress=progress))
         if vcd is not None:
             self._board.trace(vcd)
 
@@ -59,6 +61,12 @@ class SimulatedTransport(Transport):
     def pause(self, seconds):
         """Run the board for ``seconds`` of its time."""
         self._board.run(int(seconds * self._clock_hz))
+
+    def trace(self, path, cycles):
+        """Run for ``cycles`` and write their waveforms into the file ``path``."""
+        first = self._board.cycles
+        self._board.trace(path, first=first, last=first + cycles - 1)
+        self._board.run(cycles)
 
     def close(self):
         """End the simulation."""

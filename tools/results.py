@@ -45,8 +45,8 @@ def page(rows, report, model, config, violations):
         f"Written by `python tools/results.py` (Python {platform.python_version()}, {tools}).", "",
         "All cycles are counted by the gateware on the simulated ULX3S (SDRAM with refresh and the "
         "datasheet's timings, modelled). Nothing here was measured on a board. The clock is "
-        "assumed until the design is placed and routed; watts are an estimate "
-        "(`host/power.py` has every input).", "",
+        "assumed until the design is placed and routed; watts are an estimate of an ULX3S 85F "
+        f"({report.power.source}; [power.md](power.md) has every coefficient).", "",
         "## Golden model and gateware side by side", "",
         "| run | tokens | mismatches (logits' CRC, sampled token) | final state |",
         "| --- | --- | --- | --- |")
@@ -56,6 +56,7 @@ def page(rows, report, model, config, violations):
     yield from ("", f"SDRAM rules violated: {violations}.", "", "## Speed", "")
     figures = report.as_dict()
     watts, joules = figures["watts"], figures["joules_per_token"]
+    nanojoules = figures["nanojoules_per_weight"]
     yield from (
         f"Preset `{config.name}`, the shipped model ({model.ternary_weights:,} ternary weights).",
         "", "| | |", "| --- | --- |",
@@ -68,7 +69,8 @@ def page(rows, report, model, config, violations):
         f"({watts['low']:.2f} to {watts['high']:.2f}) |",
         f"| mJ/token, estimated | {1e3 * joules['typical']:.2f} ({1e3 * joules['low']:.2f} to "
         f"{1e3 * joules['high']:.2f}) |",
-        f"| nJ/weight, estimated | {1e9 * joules['typical'] / model.ternary_weights:.2f} |",
+        f"| nJ/weight, estimated | {nanojoules['typical']:.2f} ({nanojoules['low']:.2f} to "
+        f"{nanojoules['high']:.2f}) |",
         f"| saturated results | {figures['saturations']} |",
         "", "Roofline: (ternary weights / 5 bytes) / (peak memory bytes a cycle x cycles a token).",
         "", "## Where the cycles go", "", "| cause | share |", "| --- | --- |")
