@@ -1,11 +1,16 @@
 """The list of boards, and the fields that each file must get right."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from trine.firmware.config import preset
 from trine.hw.boards import boards, find_board
 from trine.hw.boards.sdram_pads import default_degrees, phase_window
 from trine.hw.boards.status_leds import LEDS
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_reference_board_is_there():
@@ -44,3 +49,13 @@ def test_fields(name):
 def test_default_phase_lies_in_its_window(clock_hz):
     first, last = phase_window(clock_hz)
     assert 0 < first < default_degrees(clock_hz) < last < 360
+
+
+def test_docs_name_every_board():
+    text = (DOCS / "boards.md").read_text()
+    assert not [name for name in boards() if f"`{name}`" not in text]
+
+
+def test_porting_shows_the_file():
+    code = re.search(r"```python\n(.*?)```", (DOCS / "porting.md").read_text(), re.DOTALL)[1]
+    assert code in (DOCS.parent / "hw/boards/icepi_zero.py").read_text()
