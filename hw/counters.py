@@ -1,12 +1,16 @@
 """Performance counters: 64 bits each, in one memory that a scan keeps up to date."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, connect, flipped
+from amaranth.utils import exact_log2
 
 from trine.firmware.registers import Counter
 
+from .dual_port_ram import DualPortRAM
 from .link.bus import RegisterBus
 from .register_file import RegisterFile
 
@@ -16,9 +20,11 @@ __all__ = ["Counters"]
 class Counters(wiring.Component):
     """Counts events, at most one a clock for each counter.
 
-    A scan goes round through the counters, two clocks each, and adds to each what happened since
-    it last came by. A read waits for the scan, so that both its words are of one moment, and the
-    high word is kept for the next read. What is read is at most :attr:`lag` clocks old.
+    Each event counts in a few bits of its own, which go round and round. A scan goes through the
+    counters, two clocks each, takes those bits for the lowest of the total, and counts up the rest
+    where they went over since it last came by. A read waits for the scan, so that both its words
+    are of one moment, and the high word is kept for the next read. What is read is at most
+    :attr:`lag` clocks old.
 
     Members
     -------
@@ -27,44 +33,69 @@ class Counters(wiring.Component):
     events : :py:`In(len(Counter))`
         One bit for each :class:`Counter`.
 
-    Memory: 2 * 16 rows of 32 bits in LUT RAM.
+    Memory: 2 * 16 rows of 32 bits, one block RAM.
     """
 
     #: Clocks of a round of the scan.
     lag = 2 * len(Counter)
 
     def __init__(self):
-        self._storage = Memory(shape=32, depth=2 * len(Counter), init=[])
+        self._storage = DualPortRAM(width=32, depth=2 * len(Counter))
         super().__init__({"bus": In(RegisterBus), "events": In(len(Counter))})
 
     def elaborate(self, platform):
         m = Module()
 
         m.submodules.storage = storage = self._storage
-        read = storage.read_port(domain="comb")
-        write = storage.write_port()
 
-        # The scan: low word, then high word with the carry.
-        at = Signal(range(2 * len(Counter)))
-        high = at[0]
-        recent = Array(Signal(range(self.lag + 1), name=f"recent_{c.name.lower()}")
-                       for c in Counter)
+        # What is new, as many bits as tell a whole round from none.
+        recent = [Signal(exact_log2(2 * self.lag), name=f"recent_{c.name.lower()}")
+                  for c in Counter]
+        for counter in Counter:
+            with m.If(self.events[counter]):
+                m.d.sync += recent[counter].eq(recent[counter] + 1)
+
+        # The scan: low word, then high word with the carry. Read in stage 0, into a register in
+        # stage 1, compared in stage 2, added up in stage 3, written in stage 4.
+        at = [Signal(range(2 * len(Counter)), name=f"at_{stage}") for stage in range(5)]
+        turn = Signal(len(Counter), init=1)  # the counter of stage 0, one bit each
+        m.d.sync += [at[0].eq(at[0] + 1), Cat(at[1:]).eq(Cat(at))]
+        with m.If(at[0][0]):
+            m.d.sync += turn.eq(turn.rotate_left(1))
+        with m.If(at[0] == 2 * len(Counter) - 1):
+            m.d.sync += at[0].eq(0)
+        m.d.comb += storage.r_addr.eq(at[0])
+
+        # The recent bits in stages 1 to 3. Each counter's have a copy, whose reset input chooses.
+        bits = len(recent[0])
+        chosen = []
+        for counter in Counter:
+            copy = Signal(bits, name=f"chosen_{counter.name.lower()}")
+            m.d.sync += copy.eq(Mux(turn[counter], recent[counter], 0))
+            chosen.append(copy)
+        low = [Signal(bits, name=f"low_{stage}") for stage in (2, 3)]
+        m.d.sync += [low[0].eq(reduce(or_, chosen)), low[1].eq(low[0])]
+
+        # In the low word ones take the place of what is known, for the carry to go through.
+        row = [Signal(32, name=f"row_{stage}") for stage in (2, 3)]
+        went_over = Signal()
+        m.d.sync += [
+            row[0].eq(storage.r_data),
+            row[1].eq(row[0]),
+            went_over.eq(low[0] < row[0][:bits]),
+        ]
+        with m.If(~at[2][0]):
+            m.d.sync += row[1][:bits].eq(-1)
+
+        high = at[3][0]
         carry = Signal()
         total = Signal(33)
-        m.d.comb += [
-            read.addr.eq(at),
-            total.eq(read.data + Mux(high, carry, recent[at[1:]])),
-            write.addr.eq(at),
-            write.data.eq(total),
-            write.en.eq(1),
+        m.d.comb += total.eq(row[1] + Mux(high, carry, went_over))
+        m.d.sync += [
+            carry.eq(total[32]),
+            storage.w_data.eq(Cat(Mux(high, total[:bits], low[1]), total[bits:32])),
         ]
-        m.d.sync += carry.eq(total[32])
-        m.d.sync += at.eq(at + 1)
-        with m.If(at == 2 * len(Counter) - 1):
-            m.d.sync += at.eq(0)
-        for counter in Counter:
-            m.d.sync += recent[counter].eq(
-                Mux(at == 2 * counter, 0, recent[counter]) + self.events[counter])
+        m.d.comb += [storage.w_addr.eq(at[4]), storage.w_en.eq(1)]
 
         # A read of a low word ends when the scan has passed its high word.
         m.submodules.file = file = RegisterFile()
@@ -79,10 +110,10 @@ class Counters(wiring.Component):
         ]
         with m.If(file.read & exists & ~file.addr[0]):
             m.d.sync += waits.eq(1)
-        with m.If(waits & (at[1:] == file.addr[1:])):
-            with m.If(~high):
-                m.d.sync += [low_word.eq(total), has_low.eq(1)]
+        with m.If(waits & (at[4][1:] == file.addr[1:])):
+            with m.If(~at[4][0]):
+                m.d.sync += [low_word.eq(storage.w_data), has_low.eq(1)]
             with m.Elif(has_low):
-                m.d.sync += [high_word.eq(total), has_low.eq(0), waits.eq(0)]
+                m.d.sync += [high_word.eq(storage.w_data), has_low.eq(0), waits.eq(0)]
 
         return m

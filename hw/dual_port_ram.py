@@ -42,6 +42,8 @@ class DualPortRAM(wiring.Component):
     def __init__(self, *, width, depth):
         self.width = width
         self.depth = depth
+        self._storage = Memory(shape=width, depth=depth, init=[],
+                               attrs={"no_rw_check": 1, "ram_style": "block"})
         super().__init__({
             "w_addr": In(range(depth)),
             "w_data": In(width),
@@ -54,9 +56,7 @@ class DualPortRAM(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.storage = storage = Memory(
-            shape=self.width, depth=self.depth, init=[],
-            attrs={"no_rw_check": 1, "ram_style": "block"})
+        m.submodules.storage = storage = self._storage
         write = storage.write_port()
         read = storage.read_port(domain="comb")
         row = Signal(self.width, reset_less=True)

@@ -43,8 +43,8 @@ def test_both_words_are_of_one_moment():
     async def machine(ctx):
         # The low word of one counter is close to its end; it goes over while it is read.
         await ctx.tick()
-        ctx.set(dut._storage.data[2 * Counter.ARRAY_BUSY], WORD - 150)
-        ctx.set(dut._storage.data[2 * Counter.ARRAY_BUSY + 1], 6)
+        ctx.set(dut._storage._storage.data[2 * Counter.ARRAY_BUSY], WORD - 150)
+        ctx.set(dut._storage._storage.data[2 * Counter.ARRAY_BUSY + 1], 6)
         ctx.set(dut.events, 1 << Counter.ARRAY_BUSY)
         last = 0
         for _ in range(8):
