@@ -25,7 +25,7 @@ class Normalizer(wiring.Component):
     and so it is where ``value`` is zero. Bit exact with
     :func:`trine.sim.golden.scalar.from_integer`. It is meant for what is normalised already, or
     almost: the sums, products, and quotients of scalars. Other numbers are shifted by eight places
-    or by one in a clock.
+    or by one in a clock; the largest scalar and zero are shifted in.
 
     Members
     -------
@@ -38,40 +38,65 @@ class Normalizer(wiring.Component):
     i: In(stream.Signature(Unnormalized))
     o: Out(stream.Signature(Scalar))
 
-    #: Clocks from a number to its scalar, where bit 79 or bit 78 is set, and at most.
+    #: Clocks from a number to its scalar, where bit 79 is set, and at most.
     latency = 1
-    latency_max = 16
+    latency_max = 28
 
     def elaborate(self, platform):
         m = Module()
 
         value = Signal(80, reset_less=True)
         exponent = Signal(signed(12), reset_less=True)
-        under_way = Signal()
-        # Shifts by eight: ten of them leave nothing.
-        eights = Signal(range(11), reset_less=True)
+        # Shifts by eight to come at most: ten of them replace every bit.
+        eights = Signal(range(10), reset_less=True)
+        # The result is out of range: the bit that fills it up, and the sign of its exponent.
+        clamped, filled, fill, negative = (Signal(name=name, reset_less=True) for name in (
+            "clamped", "filled", "fill", "negative"))
 
-        m.d.comb += [self.i.ready.eq(~under_way),
-                     self.o.valid.eq(under_way & (value[-2:].any() | (eights == 10)))]
-        with m.If(~under_way):
-            m.d.sync += [under_way.eq(self.i.valid), value.eq(self.i.p.value),
-                         exponent.eq(self.i.p.exponent), eights.eq(0)]
-        with m.Elif(self.o.valid):
-            m.d.sync += under_way.eq(~self.o.ready)
-        with m.Elif(value[-8:].any()):
-            m.d.sync += [value.eq(value << 1), exponent.eq(exponent - 1)]
-        with m.Else():
-            m.d.sync += [value.eq(value << 8), exponent.eq(exponent - 8), eights.eq(eights + 1)]
+        places = Signal(4)
+        m.d.sync += exponent.eq(exponent - places)
+        m.d.comb += [
+            self.o.p.m.eq(value[49:]),
+            self.o.p.e.eq(Mux(filled, Cat(~negative.replicate(9), negative), exponent)),
+        ]
 
-        # The last place comes on the way out.
-        e = Signal(signed(12))
-        m.d.comb += e.eq(exponent - ~value[-1])
-        with m.If(~value[-2:].any() | (e < EXPONENT_MIN)):
-            m.d.comb += [self.o.p.m.eq(0), self.o.p.e.eq(EXPONENT_MIN)]
-        with m.Elif(e > EXPONENT_MAX):
-            m.d.comb += [self.o.p.m.eq(~0), self.o.p.e.eq(EXPONENT_MAX)]
-        with m.Else():
-            m.d.comb += [self.o.p.m.eq(Mux(value[-1], value[49:], value[48:-1])),
-                         self.o.p.e.eq(e)]
+        with m.FSM():
+            with m.State("Take-Number"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [value.eq(self.i.p.value), exponent.eq(self.i.p.exponent),
+                             eights.eq(9), clamped.eq(0), filled.eq(0), fill.eq(0),
+                             negative.eq(1)]
+                with m.If(self.i.valid):
+                    m.next = "Shift-One"
+
+            with m.State("Shift-One"):
+                in_range = (exponent[9:] == 0) | exponent[9:].all()
+                m.d.comb += self.o.valid.eq(value[79] & in_range)
+                with m.If(~value[79]):
+                    m.d.comb += places.eq(1)
+                    m.d.sync += value.eq(value << 1)
+                    with m.If(~value[71:].any()):
+                        m.next = "Shift-Eight"
+                with m.Elif(~in_range):
+                    m.d.sync += [clamped.eq(1), fill.eq(~exponent[-1]), eights.eq(9),
+                                 negative.eq(exponent[-1])]
+                    m.next = "Shift-Eight"
+                with m.Elif(self.o.ready):
+                    m.next = "Take-Number"
+
+            with m.State("Shift-Eight"):
+                # The byte that comes to the top tells where this ends. A zero has none.
+                m.d.comb += places.eq(8)
+                m.d.sync += [value.eq(Cat(fill.replicate(8), value)), eights.eq(eights - 1)]
+                with m.If(value[64:72].any() & ~clamped):
+                    m.next = "Shift-One"
+                with m.Elif(eights == 0):
+                    m.d.sync += filled.eq(1)
+                    m.next = "Give-Filled"
+
+            with m.State("Give-Filled"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.next = "Take-Number"
 
         return m

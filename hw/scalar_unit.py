@@ -18,6 +18,9 @@ from .vector_command import statistic_layout
 
 __all__ = ["ScalarUnit"]
 
+#: What a number of 80 bits has for an exponent, and the quotient that stands for 1.
+EXPONENT_INTEGER, EXPONENT_ONE = 49, -30
+
 
 class ScalarUnit(wiring.Component):
     """Carries out scalar instructions one after the other, each for one active slot at a time.
@@ -36,9 +39,10 @@ class ScalarUnit(wiring.Component):
     Members
     -------
     command : :py:`In(stream.Signature(ScalarCommand))`
-        Commands; 16 are queued, the one under way included.
+        Commands; 16 are queued, the one under way included. Not ready while a result is written.
     active : :py:`In(slots)`
-        Slots that take part, one bit each. Stable while commands are under way.
+        Slots that take part, one bit each. Stable from the clock of a command on, and while
+        commands are under way.
     statistic : :py:`In(stream.Signature(statistic_layout(config)))`
         Integers that go to registers as scalars. One is taken only when no command is under way.
     scalar_slot, scalar_reg : :py:`In(...)`
@@ -47,23 +51,27 @@ class ScalarUnit(wiring.Component):
         Its value, ``read_latency`` clocks later.
     scalar_pending : :py:`Out(1)`
         With the value: it is not valid yet, because a command or statistic taken before writes the
-        register and is not finished, or for a clock or two because an operand was read instead.
+        register and is not finished, or for a few clocks because an operand was read instead.
     idle : :py:`Out(1)`
         No command is queued or under way, and no statistic.
 
-    Memory: registers of slots * 64 x 41 bits, and a queue of 16 x 65 bits in LUT RAM.
+    Memory: slots * 64 registers of 41 bits and a queue of 16 x 65 bits, in one block RAM of 65 bits
+    (two of an ECP5): so the constant of a command is read like a register.
     """
 
     #: Commands that are queued, the one under way included.
     depth = 16
     #: Clocks from register number to value on the read port.
     read_latency = 2
-    #: Clocks that an operation takes for each active slot; a slot that is not takes one. Where the
-    #: result is zero, ten more.
+    #: Clocks that a command takes before its first slot.
+    fetch_time = 3
+    #: Clocks that an operation takes for each active slot; a slot that is not takes one. Sums take
+    #: one less where the first operand's exponent is not the greater one; results one more where
+    #: the leading one is not at the top of 32 or 62 bits, and 11 where there is none.
     intervals: ClassVar = {
-        ScalarOp.SET: 9, ScalarOp.ADD: 9, ScalarOp.ADD_CONSTANT: 9,
-        ScalarOp.MULTIPLY: 8, ScalarOp.MULTIPLY_CONSTANT: 8,
-        ScalarOp.RECIP: 37, ScalarOp.RSQRT: 69,
+        ScalarOp.SET: 12, ScalarOp.ADD: 12, ScalarOp.ADD_CONSTANT: 12,
+        ScalarOp.MULTIPLY: 10, ScalarOp.MULTIPLY_CONSTANT: 10,
+        ScalarOp.RECIP: 39, ScalarOp.RSQRT: 71,
     }
 
     def __init__(self, *, config):
@@ -87,180 +95,221 @@ class ScalarUnit(wiring.Component):
         m.submodules.divider = divider = ScalarDivider()
         m.submodules.normalizer = normalizer = Normalizer()
         m.submodules.scoreboard = scoreboard = Scoreboard(depth=self.depth, registers=N_SCALARS)
-        # Register 0 is never written, so it stays zero.
-        m.submodules.registers = registers = Memory(
-            shape=Scalar, depth=self.config.slots * N_SCALARS,
-            init=[{"m": 0, "e": EXPONENT_MIN}] * (self.config.slots * N_SCALARS))
-        write, read = registers.write_port(), registers.read_port()
 
-        # The queue; one bit more than an address tells full from empty.
-        m.submodules.queue = queue = Memory(shape=Shape.cast(ScalarCommand), depth=self.depth,
-                                            init=[])
-        put, head = queue.write_port(), queue.read_port(domain="comb")
-        put_at, head_at = Signal(range(2 * self.depth)), Signal(range(2 * self.depth))
-        command = Signal(ScalarCommand)
-        empty = Signal()
-        m.d.comb += [
-            empty.eq(put_at == head_at),
-            self.command.ready.eq(put_at != head_at ^ self.depth),
-            put.addr.eq(put_at),
-            put.data.eq(self.command.payload),
-            put.en.eq(self.command.valid & self.command.ready),
-            head.addr.eq(head_at),
-            command.eq(head.data),
-            scoreboard.put.eq(put.en),
-            scoreboard.put_reg.eq(self.command.p.dst),
-        ]
-        m.d.sync += put_at.eq(put_at + put.en)
-
-        # Where the result goes.
         slot = Signal(range(self.config.slots))
-        gathered = Signal()
-        gathered_slot, gathered_reg = Signal.like(slot), Signal(range(N_SCALARS))
+        active = Signal.like(self.active)
+        m.d.sync += active.eq(self.active)
+
+        # Registers in the lower half of the addresses, commands in the upper one; a register lies
+        # where a command's constant does. Register 0 is never written, so it stays zero. What is
+        # read while it is written does not matter: it is pending.
+        n_bits = len(Cat(self.command.p.dst, slot))
+        m.submodules.rows = rows = Memory(
+            shape=ScalarCommand, depth=(1 << n_bits) + self.depth,
+            init=[{"constant": {"m": 0, "e": EXPONENT_MIN}}] * (1 << n_bits),
+            attrs={"no_rw_check": 1, "ram_style": "block"})
+        write, read = rows.write_port(), rows.read_port(domain="comb")
+        fetched, row = (Signal(ScalarCommand, name=name, reset_less=True)
+                        for name in ("fetched", "row"))
+        m.d.sync += [fetched.eq(read.data), row.eq(fetched)]
+
+        def command_at(place):
+            return Cat(place, Const(0, n_bits - len(place)), 1)
+
+        # What is written: commands, but for the clock of a result.
+        writing = Signal()
+        level = Signal(range(self.depth + 1))
+        dst = Signal(range(N_SCALARS), reset_less=True)
         m.d.comb += [
-            write.data.eq(normalizer.o.p),
-            write.addr.eq(Mux(gathered, Cat(gathered_reg, gathered_slot), Cat(command.dst, slot))),
+            self.command.ready.eq(~level[-1] & ~writing),
+            scoreboard.put.eq(self.command.valid & self.command.ready),
+            scoreboard.put_reg.eq(self.command.p.dst),
+            write.en.eq(Mux(writing, dst != 0, scoreboard.put)),
+            write.addr.eq(Mux(writing, Cat(dst, slot), command_at(scoreboard.put_at))),
+            write.data.eq(self.command.payload),
         ]
+        with m.If(writing):
+            m.d.comb += write.data.constant.eq(normalizer.o.p)
+        m.d.sync += level.eq(level + scoreboard.put - scoreboard.take)
 
-        def advance():
-            with m.If(slot == self.config.slots - 1):
-                m.d.comb += scoreboard.take.eq(1)
-                m.d.sync += [slot.eq(0), head_at.eq(head_at + 1)]
-            with m.Else():
-                m.d.sync += slot.eq(slot + 1)
+        # What is read: by the vector engine, where no command and no operand is.
+        command_read, operand_read, second = (Signal(name=name) for name in (
+            "command_read", "operand_read", "second"))
+        operands = [Signal(range(N_SCALARS), name=name, reset_less=True) for name in "ab"]
+        with m.If(command_read):
+            m.d.comb += read.addr.eq(command_at(scoreboard.take_at))
+        with m.Elif(operand_read):
+            m.d.comb += read.addr.eq(Cat(Mux(second, operands[1], operands[0]), slot))
+        with m.Else():
+            m.d.comb += read.addr.eq(Cat(self.scalar_reg, self.scalar_slot))
 
-        # The vector engine reads while no operand is read.
-        operand_read, pending = Signal(), Signal()
-        operand = Signal(range(N_SCALARS))
+        gathered, lost = Signal(), Signal(2)
         m.d.comb += [
-            read.addr.eq(Mux(operand_read, Cat(operand, slot),
-                             Cat(self.scalar_reg, self.scalar_slot))),
             scoreboard.reg.eq(self.scalar_reg),
+            self.scalar_m.eq(row.constant.m),
+            self.scalar_e.eq(row.constant.e),
+            self.scalar_pending.eq(scoreboard.pending | lost[1]),
         ]
-        m.d.sync += [
-            pending.eq(operand_read | scoreboard.pending
-                       | (gathered & (gathered_reg == self.scalar_reg))),
-            self.scalar_pending.eq(pending),
-            self.scalar_m.eq(read.data.m),
-            self.scalar_e.eq(read.data.e),
-        ]
+        m.d.sync += lost.eq(Cat(command_read | operand_read
+                                | (gathered & (dst == self.scalar_reg)), lost))
 
-        # Operands. Of a sum the larger one is kept, and the other shifted by the multiplier.
-        x, y, second, smaller, larger = (Signal(Scalar, name=name, reset_less=True) for name in (
-            "x", "y", "second", "smaller", "larger"))
-        kept = Signal(31, reset_less=True)
-        gaps = [Signal(signed(11), name=f"gap_{n}", reset_less=True) for n in range(2)]
-        gap = Signal(10)
-        # Known from the clock behind "Fetch" on.
-        of_constant, of_products, of_sums, set_constant, root = (Signal(name=name) for name in (
-            "of_constant", "of_products", "of_sums", "set_constant", "root"))
+        # What the command is.
+        of_constant, of_products, of_quotients, root = (Signal(name=name) for name in (
+            "of_constant", "of_products", "of_quotients", "root"))
 
         def is_any(*ops):
-            return Cat(command.op == op for op in ops).any()
+            return Cat(row.op == op for op in ops).any()
 
-        m.d.sync += [
-            of_constant.eq(is_any(ScalarOp.SET, ScalarOp.ADD_CONSTANT,
-                                  ScalarOp.MULTIPLY_CONSTANT)),
-            of_products.eq(is_any(ScalarOp.MULTIPLY, ScalarOp.MULTIPLY_CONSTANT)),
-            of_sums.eq(is_any(ScalarOp.SET, ScalarOp.ADD, ScalarOp.ADD_CONSTANT)),
-            set_constant.eq(is_any(ScalarOp.SET)),
-            root.eq(is_any(ScalarOp.RSQRT)),
-        ]
+        # Operands: the first, then the second go through `row` and `x`. A sum's are read twice, so
+        # that at one time `x` is the larger and `row` the smaller, which the multiplier shifts.
+        x = Signal(Scalar, reset_less=True)
+        gap = Signal(signed(11), reset_less=True)
+        of_shifts = Signal()
+        m.d.sync += gap.eq(row.constant.e - x.e)
         m.d.comb += [
-            second.eq(Mux(of_constant, command.constant, read.data)),
-            smaller.eq(Mux(gaps[0] < 0, x, y)),
-            larger.eq(Mux(gaps[0] < 0, y, x)),
-            gap.eq(Mux(gaps[0] < 0, gaps[1], gaps[0])),
-            multiplier.i.p.a.eq(x.m),
-            multiplier.i.p.b.eq(second.m),
+            multiplier.i.p.a.eq(row.constant.m),
+            # The product's bits from 30 on are smaller >> gap, and 0 for a gap above 30.
+            multiplier.i.p.b.eq(Mux(of_shifts, Mux(gap[5:].any(), 0, 1 << 30 >> gap[:5]), x.m)),
         ]
 
         # 1 takes the place of a zero that is divided by. An odd exponent of a root's operand is
         # made even.
-        exponent_divided = Signal(signed(10))
-        divisor = Cat(x.m[:30], 1)
         m.d.comb += [
-            exponent_divided.eq(Mux(x.m[30], x.e, -30)),
-            divider.i.p.divisor.eq(Mux(root & exponent_divided[0], divisor << 1, divisor)),
+            divider.i.p.divisor.eq(Cat(x.m[:30], 1) << (root & x.m[30] & x.e[0])),
             divider.i.p.root.eq(root),
         ]
 
-        # What the mantissas of products and sums leave of 80 bits is filled up from below.
-        exponent = Signal(signed(11), reset_less=True)
-        product = multiplier.o.payload.as_unsigned()
-        m.d.comb += normalizer.i.p.value.eq(self.statistic.p.value)
+        # The exponent begins with what belongs to the operation; the operands' are added then, and
+        # a divisor's is subtracted: as 1 + ~e, where the 1 is in what it begins with.
+        exponent = Signal(signed(12), reset_less=True, init=EXPONENT_INTEGER)
+        add_exponent = Signal()
+        term = Mux(root, x.e >> 1, x.e)
+        with m.If(add_exponent):
+            m.d.sync += exponent.eq(exponent + Mux(of_quotients, ~term, term))
 
-        def normalize(value, exponent):
-            m.d.comb += [normalizer.i.valid.eq(1), normalizer.i.p.exponent.eq(exponent),
-                         normalizer.i.p.value.eq(value << 80 - len(value))]
-            m.next = "Write"
+        # What the mantissas leave of 80 bits is filled up with zeros from below. They are
+        # normalised or zero, so the lower half of a product does not matter.
+        taking_integer = Signal()
+        upper = Mux(of_quotients, divider.o.payload,
+                    (multiplier.o.payload.as_unsigned()[30:62] + x.m)[:32])
+        m.d.comb += [
+            normalizer.i.p.value.eq(Mux(taking_integer, self.statistic.p.value, upper << 48)),
+            normalizer.i.p.exponent.eq(exponent),
+        ]
+
+        def normalize():
+            m.d.comb += normalizer.i.valid.eq(1)
+            m.next = "Normalize"
+
+        def advance():
+            with m.If(slot == self.config.slots - 1):
+                m.d.comb += scoreboard.take.eq(1)
+                m.d.sync += slot.eq(0)
+                m.next = "Fetch"
+            with m.Else():
+                m.d.sync += slot.eq(slot + 1)
+                m.next = "Read-First"
 
         with m.FSM():
             with m.State("Fetch"):
-                with m.If(empty):
-                    m.d.comb += [self.statistic.ready.eq(1), self.idle.eq(1)]
-                    with m.If(self.statistic.valid):
-                        m.d.sync += [gathered.eq(1), gathered_slot.eq(self.statistic.p.slot),
-                                     gathered_reg.eq(self.statistic.p.reg)]
-                        normalize(self.statistic.p.value, 49)
-                with m.Elif(self.active.bit_select(slot, 1)):
-                    m.next = "Load-First"
-                with m.Else():
-                    advance()
-                m.d.comb += [operand_read.eq(~empty), operand.eq(command.a)]
+                m.d.comb += [taking_integer.eq(1), command_read.eq(level != 0),
+                             self.idle.eq(level == 0), self.statistic.ready.eq(level == 0)]
+                with m.If(level != 0):
+                    m.next = "Await-Command"
+                with m.Elif(self.statistic.valid):
+                    m.d.sync += [gathered.eq(1), slot.eq(self.statistic.p.slot),
+                                 dst.eq(self.statistic.p.reg)]
+                    normalize()
 
-            with m.State("Load-First"):
-                m.d.sync += x.eq(read.data)
+            with m.State("Await-Command"):
+                m.next = "Decode"
+
+            with m.State("Decode"):
+                m.d.sync += [
+                    dst.eq(row.dst), operands[0].eq(row.a), operands[1].eq(row.b),
+                    of_constant.eq(is_any(ScalarOp.SET, ScalarOp.ADD_CONSTANT,
+                                          ScalarOp.MULTIPLY_CONSTANT)),
+                    of_products.eq(is_any(ScalarOp.MULTIPLY, ScalarOp.MULTIPLY_CONSTANT)),
+                    of_quotients.eq(is_any(ScalarOp.RECIP, ScalarOp.RSQRT)),
+                    root.eq(is_any(ScalarOp.RSQRT)),
+                ]
                 # A constant is set by adding it to zero.
-                with m.If(set_constant):
-                    m.d.sync += [x.m.eq(0), x.e.eq(EXPONENT_MIN)]
-                m.d.comb += [operand_read.eq(1), operand.eq(command.b)]
-                with m.If(of_sums | of_products):
-                    m.next = "Load-Second"
-                with m.Else():
+                with m.If(is_any(ScalarOp.SET)):
+                    m.d.sync += operands[0].eq(0)
+                m.next = "Read-First"
+
+            with m.State("Read-First"):
+                m.d.comb += operand_read.eq(1)
+                m.next = "Read-Second"
+                with m.If(~active.bit_select(slot, 1)):
+                    advance()
+
+            with m.State("Read-Second"):
+                m.d.comb += [command_read.eq(of_constant), operand_read.eq(1), second.eq(1)]
+                m.next = "Take-First"
+
+            with m.State("Take-First"):
+                m.d.comb += operand_read.eq(1)
+                m.d.sync += [x.eq(row.constant), exponent.eq(1)]
+                m.next = "Take-Second"
+                with m.If(of_products):
+                    m.d.sync += exponent.eq(31)
+                with m.If(of_quotients):
+                    m.d.sync += exponent.eq(Mux(root, -44, -59))
                     m.next = "Divide"
 
-            with m.State("Load-Second"):
-                m.d.sync += [y.eq(second), exponent.eq(x.e + second.e),
-                             gaps[0].eq(x.e - second.e), gaps[1].eq(second.e - x.e)]
+            with m.State("Take-Second"):
+                m.d.comb += [command_read.eq(of_constant), operand_read.eq(1), second.eq(1),
+                             multiplier.i.valid.eq(of_products), add_exponent.eq(of_products)]
+                m.d.sync += x.eq(row.constant)
+                m.next = "Shift-First"
                 with m.If(of_products):
-                    m.d.comb += multiplier.i.valid.eq(1)
-                    m.next = "Multiply"
-                with m.Else():
-                    m.next = "Shift"
+                    m.next = "Add-Exponent"
 
-            with m.State("Shift"):
-                # The product's bits from 30 on are smaller >> gap, and 0 for a gap above 30.
-                m.d.comb += [multiplier.i.valid.eq(1), multiplier.i.p.a.eq(smaller.m),
-                             multiplier.i.p.b.eq(Mux(gap[5:].any(), 0, 1 << 30 >> gap[:5]))]
-                m.d.sync += [kept.eq(larger.m), exponent.eq(larger.e)]
+            with m.State("Shift-First"):
+                m.d.comb += [of_shifts.eq(1), multiplier.i.valid.eq(gap >= 0)]
+                m.next = "Add-Exponent"
+                with m.If(gap < 0):
+                    m.d.sync += x.eq(row.constant)
+                    m.next = "Shift-Second"
+
+            with m.State("Shift-Second"):
+                m.d.comb += [of_shifts.eq(1), multiplier.i.valid.eq(1)]
+                m.next = "Add-Exponent"
+
+            with m.State("Add-Exponent"):
+                m.d.comb += add_exponent.eq(1)
+                # Nothing is added to a product.
+                with m.If(of_products):
+                    m.d.sync += x.m.eq(0)
                 m.next = "Multiply"
 
             with m.State("Multiply"):
                 with m.If(multiplier.o.valid):
-                    # The upper half is a product's, or the sum, whose lower half is dropped.
-                    upper = (product[30:62] + Mux(of_sums, kept, 0))[:32]
-                    normalize(Cat(Mux(of_sums, 0, product[:30]), upper),
-                              exponent + Mux(of_sums, 1, 31))
+                    normalize()
 
             with m.State("Divide"):
-                m.d.comb += divider.i.valid.eq(1)
-                m.d.sync += exponent.eq(
-                    Mux(root, -45 - (exponent_divided >> 1), -60 - exponent_divided))
+                m.d.comb += [divider.i.valid.eq(1), add_exponent.eq(x.m[30])]
+                with m.If(~x.m[30]):
+                    m.d.sync += exponent.eq(EXPONENT_ONE)
                 m.next = "Take-Quotient"
 
             with m.State("Take-Quotient"):
                 m.d.comb += divider.o.ready.eq(1)
                 with m.If(divider.o.valid):
-                    normalize(divider.o.payload, exponent)
+                    normalize()
+
+            with m.State("Normalize"):
+                with m.If(normalizer.o.valid):
+                    m.next = "Write"
 
             with m.State("Write"):
-                m.d.comb += normalizer.o.ready.eq(1)
-                with m.If(normalizer.o.valid):
-                    m.d.comb += write.en.eq(Mux(gathered, gathered_reg, command.dst) != 0)
-                    m.d.sync += gathered.eq(0)
-                    with m.If(~gathered):
-                        advance()
+                m.d.comb += [writing.eq(1), normalizer.o.ready.eq(1)]
+                m.d.sync += [gathered.eq(0), exponent.eq(EXPONENT_INTEGER)]
+                with m.If(gathered):
+                    m.d.sync += slot.eq(0)
                     m.next = "Fetch"
+                with m.Else():
+                    advance()
 
         return m

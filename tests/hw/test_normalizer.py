@@ -45,13 +45,23 @@ def test_saturates_at_both_ends_of_the_exponent():
         smallest, (0, -512), smallest, (0, -512)]
 
 
-@pytest.mark.parametrize("leading", [-1, 0, 1, 8, 31, 55, 70, 71, 72, 77, 78, 79])
-def test_latency(leading):
-    shifts = 79 - leading
-    expected = 11 if leading < 0 else 1 + shifts // 8 + max(shifts % 8 - 1, 0)
+def clocks(leading, clamped):
+    """Return the latency of a number with this leading bit, -1 for zero."""
+    if leading < 0:
+        return 12
+    places = 79 - leading
+    # A first place, eights, and what is left; a result out of range is filled up by eights.
+    shifts = places if places < 9 else 1 + (places - 1) // 8 + (places - 1) % 8
+    return Normalizer.latency + shifts + 11 * clamped
 
-    assert latency(Normalizer(), payload(1 << leading if leading >= 0 else 0, 0)) == expected
-    assert Normalizer.latency <= expected <= Normalizer.latency_max
+
+@pytest.mark.parametrize("leading", [-1, 0, 1, 6, 7, 8, 31, 55, 69, 70, 71, 72, 77, 78, 79])
+@pytest.mark.parametrize("exponent", [0, 1535, -1536])
+def test_latency(leading, exponent):
+    measured = latency(Normalizer(), payload(1 << leading if leading >= 0 else 0, exponent))
+
+    assert measured == clocks(leading, exponent != 0 and leading >= 0)
+    assert Normalizer.latency <= measured <= Normalizer.latency_max
 
 
 def test_converts():
