@@ -98,6 +98,9 @@ class Board:
             raise BoardError(f"The board on {transport.name} does not agree with itself about its "
                              f"configuration; program the board anew")
         self.stop()
+        if self.read("PHASE"):
+            # A sweep of phases was broken off; what memory holds may be damaged.
+            self.write("PHASE_TARGET", 0)
 
     def __enter__(self):
         return self

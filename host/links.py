@@ -34,6 +34,8 @@ class Transport(abc.ABC):
     name = "?"
     #: Whether the device's memory may hold what an earlier program wrote.
     keeps_memory = True
+    #: Whether a second of the device's takes longer than one.
+    simulated = False
 
     @abc.abstractmethod
     def write(self, data):
@@ -49,6 +51,11 @@ class Transport(abc.ABC):
     def pause(self, seconds):
         """Let ``seconds`` of the device's time pass between two questions about its state."""
         time.sleep(seconds)
+
+    @property
+    def now(self):
+        """The device's time in seconds, from any moment on; None where it has none."""
+        return time.perf_counter()
 
     @abc.abstractmethod
     def close(self):
@@ -71,6 +78,9 @@ class LoopbackTransport(Transport):
     name : :class:`str`
         What people call it.
     """
+
+    simulated = True
+    now = None
 
     def __init__(self, answer, *, name="loopback"):
         self.name = name

@@ -26,16 +26,19 @@ class SimulatedTransport(Transport):
         Build what can :meth:`trace` at any time.
     progress : callable
         ``progress(text, done, total)``, called while the board is built.
+    board
+        Further arguments of :class:`trine.sim.board_gateware.BoardGateware`.
     """
 
     name = "the simulated board"
     # It has just been switched on; its SDRAM reports what is read before it was written.
     keeps_memory = False
+    simulated = True
 
-    def __init__(self, config, *, vcd=None, traceable=False, progress=None):
+    def __init__(self, config, *, vcd=None, traceable=False, progress=None, **board):
         self._clock_hz = config.clock_hz
         self._board = SimulatedBoard(board_library(
-            config, trace=traceable or vcd is not None, progress=progress))
+            config, trace=traceable or vcd is not None, progress=progress, **board))
         if vcd is not None:
             self._board.trace(vcd)
 
@@ -71,6 +74,11 @@ class SimulatedTransport(Transport):
     def close(self):
         """End the simulation."""
         self._board.close()
+
+    @property
+    def now(self):
+        """Seconds of the board's time since it was switched on."""
+        return self.cycles / self._clock_hz
 
     @property
     def cycles(self):

@@ -102,16 +102,17 @@ class MemoryTest(wiring.Component):
 
         # The pattern: `state` are its next bits, and a beat moves it on by as many as it takes.
         state = Signal(31)
-        ahead = [*state]
-        for n in range(width):
-            ahead.append(ahead[n] ^ ahead[n + 3])
-        beat = Cat(ahead[:width]) ^ invert.replicate(width)
+        ahead = state
+        while len(ahead) < 31 + width:
+            new = ahead[-31:][:31 + width - len(ahead)]
+            ahead = Cat(ahead, new[:28] ^ ahead[-28:][:len(new)])
+        beat = ahead[:width] ^ invert.replicate(width)
         chunk = Signal(chunk_bits)
         count = Signal(chunk_shift)
         last = Signal()
         moves = Signal()
         with m.If(moves):
-            m.d.sync += [state.eq(Cat(ahead[width:])), count.eq(count + 1),
+            m.d.sync += [state.eq(ahead[width:]), count.eq(count + 1),
                          last.eq(count == MEMORY_TEST_BEATS - 2)]
         m.d.comb += [
             memory.burst.p.addr.eq(chunk << chunk_shift),
@@ -125,15 +126,17 @@ class MemoryTest(wiring.Component):
         place, compared_place = Signal.like(first), Signal.like(first)
         came, wrong, found = Signal(), Signal(), Signal()
         difference = got ^ expected
+        with m.If(moves):
+            m.d.sync += [
+                got.eq(memory.rdata.payload),
+                expected.eq(beat),
+                place.eq(Cat(count, chunk)),
+            ]
+        with m.If(came):
+            m.d.sync += compared_place.eq(place)
         m.d.sync += [
-            got.eq(memory.rdata.payload),
-            expected.eq(beat),
             came.eq(memory.rdata.valid & memory.rdata.ready),
-            place.eq(Cat(count, chunk)),
-            compared_place.eq(place),
             wrong.eq(came & difference.any()),
-        ]
-        m.d.sync += [
             wrong_bits.eq(wrong_bits | Mux(came, reduce(or_, (
                 difference[low:low + 32] for low in range(0, width, 32))), 0)),
             errors.eq(errors + (wrong & ~errors[-1])),

@@ -2,16 +2,21 @@
 
 from collections import deque
 
+import numpy as np
+
 from trine.firmware.compiler import Tape
 from trine.firmware.protocol import GATEWARE_VERSION, Command
 from trine.firmware.registers import (
     CANDIDATES,
     CONFIG_FIELDS,
     MAGIC,
+    MEMORY_TEST_BEATS,
+    MEMORY_TEST_ERRORS,
     REGISTERS,
     RING_ENTRIES,
     TOKEN_BITS,
     Counter,
+    MemoryTestMode,
     RunFlags,
     SampleMode,
     State,
@@ -19,6 +24,7 @@ from trine.firmware.registers import (
 )
 
 from .golden.machine import Machine
+from .golden.memory_test import pattern
 from .link_model import BoardModel
 
 __all__ = ["GoldenBoard"]
@@ -113,6 +119,9 @@ class GoldenBoard(BoardModel):
                 self.queues[offset].append(word)
         elif name == "POSITION" and offset < self.config.slots:
             self.machine.slots[offset].position = word
+        elif name == "MEMORY_TEST_START":
+            if self.state in (State.IDLE, State.ERROR) and word & 3:
+                self._test_memory(MemoryTestMode(word & 7))
         else:
             super().write_register(address, word)
 
@@ -123,6 +132,36 @@ class GoldenBoard(BoardModel):
                 self.sampled[index] = None
         self.plays = 0
         self.state = State.RUNNING
+
+    def _test_memory(self, mode):
+        """Carry out a memory test at once."""
+        beat_bytes = self.config.memory_bytes
+        base, end = (self._value(f"MEMORY_TEST_{name}") // MEMORY_TEST_BEATS * MEMORY_TEST_BEATS
+                     for name in ("BASE", "END"))
+        beats = (end - base) % self.config.memory_beats or self.config.memory_beats
+        expected = pattern(self._value("MEMORY_TEST_SEED"), beats, beat_bytes,
+                           invert=MemoryTestMode.INVERT in mode)
+        first = base * beat_bytes
+        head = min(len(expected), len(self.memory) - first)  # the rest begins at 0 again
+        if MemoryTestMode.WRITE in mode:
+            self.memory[first:first + head] = expected[:head].tobytes()
+            self.memory[:len(expected) - head] = expected[head:].tobytes()
+            self.machine.forget_tapes()
+        errors, place, bits = 0, 0, 0
+        if MemoryTestMode.READ in mode:
+            found = np.frombuffer(self.memory[first:first + head]
+                                  + self.memory[:len(expected) - head], np.uint8)
+            difference = (found ^ expected).reshape(-1, beat_bytes)
+            wrong = np.flatnonzero(difference.any(1))
+            if len(wrong):
+                errors = min(len(wrong), MEMORY_TEST_ERRORS)
+                place = (base + int(wrong[0])) % self.config.memory_beats
+                lines = int.from_bytes(np.bitwise_or.reduce(difference).tobytes(), "little")
+                while lines:
+                    bits |= lines & 0xFFFFFFFF
+                    lines >>= 32
+        for name, value in (("ERRORS", errors), ("FIRST", place), ("BITS", bits)):
+            self.registers[address(f"MEMORY_TEST_{name}")] = value
 
     def _inputs(self, active):
         """Return the input tokens by slot, or None where the host must be waited for."""

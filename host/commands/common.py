@@ -74,8 +74,8 @@ def meter_reading(board):
 
 
 @contextmanager
-def loaded_board(args, model):
-    """Open the device that the options name with ``model`` uploaded."""
+def loaded_board(args, model, prepare=None):
+    """Open the device that the options name with ``model`` uploaded, ``prepare(board)`` before."""
     clock = None if args.clock is None else round(args.clock * 1e6)
     board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
                        baud=args.baud)
@@ -83,6 +83,8 @@ def loaded_board(args, model):
         hint = getattr(board.transport, "latency_hint", None)
         if hint:
             print(hint, file=sys.stderr)
+        if prepare:
+            prepare(board)
         image = model.image(board.config)
         with tqdm(total=len(image.data), unit="B", unit_scale=True, desc="uploading model",
                   leave=False, delay=1, disable=None, file=sys.stderr) as bar:

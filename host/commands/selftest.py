@@ -1,4 +1,4 @@
-"""`trine selftest`: golden model and device side by side, every logit's checksum, every state."""
+"""`trine selftest`: the memory, then golden model and device side by side, down to every logit."""
 
 import json
 import sys
@@ -7,13 +7,24 @@ import numpy as np
 from tqdm import tqdm
 
 from trine.firmware.registers import RunFlags, State
+from trine.host.memory_check import check_addresses, check_memory, describe_addresses
+from trine.host.phase_sweep import sweep
 from trine.sim.golden.machine import Machine
 
 from .common import add_device, add_model, load_model, loaded_board, number
 
 __all__ = ["add_arguments", "compare", "run"]
 
-HELP = "compare a device with the golden model, token by token"
+HELP = "test a device's memory, and compare it with the golden model, token by token"
+
+#: Bytes of memory tested on a simulated device, and at each phase, on a board and on a simulated
+#: one: some seconds' worth.
+_SIMULATED_MEMORY = 1 << 20
+_SWEPT, _SIMULATED_SWEPT = 4 << 20, 64 << 10
+
+
+class MemoryFault(Exception):
+    """The memory fails its test; the message is one sentence for people."""
 
 
 def add_arguments(parser):
@@ -27,6 +38,11 @@ def add_arguments(parser):
                         help="temperature of the board's own sampler (default: %(default)s)")
     parser.add_argument("-s", "--seed", type=number(int, 0, 0xFFFFFFFF), default=1, metavar="SEED",
                         help="seed of the sampling (default: %(default)s)")
+    parser.add_argument("--memory", type=number(int, 0, 1 << 20), default=None, metavar="MB",
+                        help="megabytes of memory to test; the model is uploaded afterwards "
+                             "(default: all, 1 on a simulated board)")
+    parser.add_argument("--phase-sweep", action="store_true",
+                        help="find the phases of the memory's clock at which it works")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     add_device(parser)
 
@@ -75,6 +91,47 @@ def compare(board, model, tokens, count, *, temperature, seed, progress=None):
             "first_mismatch": first_mismatch, "state_equal": bool(equal)}
 
 
+def _progress(**options):
+    return tqdm(leave=False, disable=None, file=sys.stderr, **options)
+
+
+def check_board(board, args, result):
+    """Sweep the phase where asked for, and test the memory.
+
+    result : dict that gets ``phase`` and ``memory`` as far as they are known
+    """
+    result |= {"memory": None, "phase": None, "fault": None}
+    if args.phase_sweep:
+        size = _SIMULATED_SWEPT if board.transport.simulated else _SWEPT
+        size = min(size, board.config.memory_size)
+        with _progress(total=board.read("PHASE_STEPS"), unit="phase", desc="sweeping") as bar:
+            found = sweep(board, size, bar.update)
+        result["phase"] = found.as_dict()
+        if not args.json:
+            print(*found.lines(), sep="\n")
+        if not found.window:
+            raise MemoryFault("The memory works at no phase of its clock")
+    size = board.config.memory_size if args.memory is None else args.memory << 20
+    if args.memory is None and board.transport.simulated:
+        size = _SIMULATED_MEMORY
+    if not size:
+        return
+    if not board.transport.simulated:
+        print("The memory test overwrites what the board holds; the model is uploaded anew",
+              file=sys.stderr)
+    ignored = check_addresses(board)
+    if ignored:
+        raise MemoryFault(describe_addresses(board, ignored))
+    size = min(size, board.config.memory_size)
+    with _progress(total=4 * size, unit="B", unit_scale=True, desc="testing memory") as bar:
+        found = check_memory(board, size, bar.update)
+    result["memory"] = found.as_dict()
+    if found.errors:
+        raise MemoryFault(found.sentence())
+    if not args.json:
+        print(found.sentence())
+
+
 def run(args):
     """Carry out the command; return the exit code, 1 for any mismatch."""
     model = load_model(args)
@@ -87,14 +144,17 @@ def run(args):
             raise ValueError(f"File {args.text} has only {len(tokens)} tokens with the begin "
                              f"token; ask for as many with --tokens, or give a longer text")
     tokens = tokens[:args.tokens]
-    with loaded_board(args, model) as board, \
-            tqdm(total=args.tokens, unit="tok", desc="comparing", leave=False,
-                 disable=None, file=sys.stderr) as bar:
-        result = compare(board, model, tokens, args.tokens, temperature=args.temp, seed=args.seed,
-                         progress=bar.update)
-        violations = getattr(board.transport, "violations", None)
-    result["sdram_violations"] = violations
-    passed = not result["mismatches"] and not violations
+    result = {}
+    try:
+        with loaded_board(args, model, lambda board: check_board(board, args, result)) as board, \
+                _progress(total=args.tokens, unit="tok", desc="comparing") as bar:
+            result |= compare(board, model, tokens, args.tokens, temperature=args.temp,
+                              seed=args.seed, progress=bar.update)
+            result["sdram_violations"] = getattr(board.transport, "violations", None)
+    except MemoryFault as fault:
+        print(json.dumps(result | {"fault": str(fault)}) if args.json else fault)
+        return 1
+    passed = not result["mismatches"] and not result["sdram_violations"]
     if args.json:
         print(json.dumps(result))
     elif passed:
@@ -103,5 +163,6 @@ def run(args):
         where = "" if result["first_mismatch"] is None else (
             f", the first at token {result['first_mismatch']}")
         print(f"{result['mismatches']} mismatches in {args.tokens} tokens{where}; state "
-              f"{'equal' if result['state_equal'] else 'differs'}, SDRAM violations {violations}")
+              f"{'equal' if result['state_equal'] else 'differs'}, SDRAM violations "
+              f"{result['sdram_violations']}")
     return 0 if passed else 1

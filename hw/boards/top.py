@@ -97,7 +97,7 @@ class Top(Elaboratable):
         connect(m, core=core.memory, controller=memory.memory)
         connect(m, controller=memory.pins, pads=pads.pins)
         connect(m, core=core.clock, shifter=shifter.bus)
-        m.d.comb += pll.phase_step.eq(shifter.step)
+        m.d.comb += [pll.phase_step.eq(shifter.step), memory.restart.eq(shifter.moved)]
         connect(m, uart=uart.o, core=core.rx)
         connect(m, core=core.tx, uart=uart.i)
         serial = ports("uart")

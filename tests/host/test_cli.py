@@ -93,8 +93,10 @@ def test_selftest_passes_on_the_golden_model(capsys):
     code, out, _ = run(capsys, "selftest", *GOLDEN, "--tokens", 12, "--json")
 
     assert code == 0
-    assert json.loads(out) == {"tokens": 12, "mismatches": 0, "first_mismatch": None,
-                               "state_equal": True, "sdram_violations": None}
+    result = json.loads(out)
+    assert result.pop("memory")["errors"] == 0
+    assert result == {"tokens": 12, "mismatches": 0, "first_mismatch": None, "state_equal": True,
+                      "sdram_violations": None, "phase": None, "fault": None}
 
 
 def test_inspect(capsys):
@@ -119,6 +121,8 @@ def test_inspect(capsys):
     (["generate", *GOLDEN, "-p", "Ünder"], "Character 'Ü' at position 0 is not in the model's"),
     (["generate", "--device", "golden", "--preset", "tiny"], "The model needs 480 columns"),
     (["selftest", *GOLDEN, "--tokens", "0"], "argument --tokens"),
+    (["selftest", *GOLDEN, "--memory", "-1"], "argument --memory: must be a whole number from 0"),
+    (["selftest", *GOLDEN, "--phase-sweep"], "cannot be shifted; only boards with an SDRAM"),
     (["selftest", *GOLDEN, "--text", "nowhere.txt"], "nowhere.txt"),
     (["nonsense"], "invalid choice: 'nonsense'"),
 ])
