@@ -53,7 +53,9 @@ def page(reports):
     first = reports[0]
     config, path = preset(first["preset"]), first["critical_path"]
     tools = ", ".join(f"{name} {version}" for name, version in first["tools"].items())
-    array = with_parts(first["area"], 2)["core.array"]["lut4"]
+    units = config.lanes * config.slots
+    array = with_parts(first["area"], 2)["core.array"]["lut4"] / units
+    drain = with_parts(first["area"], 3).get("core.array.drain", {"lut4": 0})["lut4"] / units
     yield from (
         "# Area and timing", "",
         f"Written by `python tools/area.py` from the reports of `trine build` ({tools}).", "",
@@ -67,8 +69,8 @@ def page(reports):
         f"## Components on the {find_board(first['board']).title}", "",
         f"Each with what is in it. A cell belongs to the component whose signal it is named after; "
         f"optimisation across components blurs their borders a little. The array of {config.lanes} "
-        f"lanes and {config.slots} slot{'s' * (config.slots > 1)}, drain and decoders included, "
-        f"takes {array / config.lanes / config.slots:.1f} TRELLIS_COMB per lane and slot.", "",
+        f"lanes and {config.slots} slot{'s' * (config.slots > 1)}, decoders included, takes "
+        f"{array - drain:.1f} TRELLIS_COMB per lane and slot, and its drain {drain:.1f} more.", "",
         "| component | " + " | ".join(_HEADS.values()) + " |",
         "| --- " + "| ---: " * len(_HEADS) + "|", *component_rows(first), "",
         f"## Critical path on the {find_board(first['board']).title}", "",
