@@ -1,5 +1,8 @@
 """The register bus: the host's view of the core, and the decoder that divides it."""
 
+import functools
+import operator
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -52,7 +55,7 @@ class BusDecoder(wiring.Component):
     """
 
     #: Cycles from a request to the request on the sub-bus, and from reply to reply.
-    latency = 1
+    latency = 2
 
     def __init__(self, ranges):
         taken = {}
@@ -73,50 +76,59 @@ class BusDecoder(wiring.Component):
         request = Signal(Request)
         word = Signal(32)
 
-        selects = {}
+        selects, stages = {}, {}
         for name, (first, size) in self.ranges.items():
-            # Ranges are aligned: the upper bits select, the lower are the address within.
+            sub = getattr(self, name)
             selects[name] = Signal(name=f"select_{name}")
-            m.d.comb += selects[name].eq((request.addr & -size & (ADDRESS_SPACE - 1)) == first)
+            stages[name] = Signal(32, name=f"stage_{name}", reset_less=True)
+            # Ranges are aligned: the upper bits select, the lower are the address within.
+            m.d.sync += selects[name].eq((request.addr & -size & (ADDRESS_SPACE - 1)) == first)
             m.d.comb += [
-                getattr(self, name).request.p.addr.eq(request.addr & (size - 1)),
-                getattr(self, name).request.p.write.eq(request.write),
-                getattr(self, name).request.p.data.eq(request.data),
+                sub.request.p.addr.eq(request.addr & (size - 1)),
+                sub.request.p.write.eq(request.write),
+                sub.request.p.data.eq(request.data),
             ]
+            # A register that is reset where its range is not meant needs no multiplexer behind it.
+            m.d.sync += stages[name].eq(sub.reply.payload)
+            with m.If(~selects[name]):
+                m.d.sync += stages[name].eq(0)
 
         m.d.comb += self.bus.reply.payload.eq(word)
 
         with m.FSM():
             with m.State("Take-Request"):
                 m.d.comb += self.bus.request.ready.eq(1)
-                m.d.sync += word.eq(0)
                 with m.If(self.bus.request.valid):
                     m.d.sync += request.eq(self.bus.request.p)
-                    m.next = "Forward-Request"
+                    m.next = "Select"
+
+            with m.State("Select"):
+                m.next = "Forward-Request"
 
             with m.State("Forward-Request"):
-                taken = Signal(init=1)
+                none = ~Cat(selects.values()).any()
+                taken = Signal()
+                m.d.comb += taken.eq(none | Cat(
+                    selects[name] & getattr(self, name).request.ready for name in selects).any())
                 for name, select in selects.items():
-                    sub = getattr(self, name)
-                    with m.If(select):
-                        m.d.comb += sub.request.valid.eq(1)
-                        m.d.comb += taken.eq(sub.request.ready)
+                    m.d.comb += getattr(self, name).request.valid.eq(select)
                 with m.If(taken & request.write):
                     m.next = "Take-Request"
                 with m.Elif(taken):
-                    m.next = "Return-Reply"
-                    for select in selects.values():
-                        with m.If(select):
-                            m.next = "Await-Reply"
+                    m.next = "Await-Reply"
+                    with m.If(none):
+                        m.next = "Gather-Reply"
 
             with m.State("Await-Reply"):
                 for name, select in selects.items():
-                    sub = getattr(self, name)
-                    with m.If(select):
-                        m.d.comb += sub.reply.ready.eq(1)
-                        with m.If(sub.reply.valid):
-                            m.d.sync += word.eq(sub.reply.payload)
-                            m.next = "Return-Reply"
+                    m.d.comb += getattr(self, name).reply.ready.eq(select)
+                with m.If(Cat(selects[name] & getattr(self, name).reply.valid
+                              for name in selects).any()):
+                    m.next = "Gather-Reply"
+
+            with m.State("Gather-Reply"):
+                m.d.sync += word.eq(functools.reduce(operator.or_, stages.values(), C(0, 32)))
+                m.next = "Return-Reply"
 
             with m.State("Return-Reply"):
                 m.d.comb += self.bus.reply.valid.eq(1)
