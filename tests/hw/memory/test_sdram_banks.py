@@ -24,9 +24,10 @@ def at(row, bank, col=0):
     return {"addr": row << 5 | bank << 3 | col >> 3, "write": 0, "tape": 1, "last": 0}
 
 
-def watch(requests, clocks, *, stalled=False, cycles=CYCLES):
+def watch(requests, clocks, *, stalled=False, cycles=CYCLES, restart=None):
     """Offer ``requests`` to a data bus that takes a burst every 8 clocks, or none if ``stalled``.
 
+    In clock ``restart`` that strobe is given.
     Returns what was given, by clock: (command, bank, address), or ("burst", bank, column). Every
     burst must find its bank open, and no bank may be closed during a burst from it.
     """
@@ -44,6 +45,7 @@ def watch(requests, clocks, *, stalled=False, cycles=CYCLES):
                 ctx.set(dut.request.payload, queue[0])
             ctx.set(dut.running, runs > 0)
             ctx.set(dut.burst.ready, runs == 0 and not stalled)
+            ctx.set(dut.restart, clock == restart)
             _, _, command, ba, a, taken, valid, burst = await ctx.tick().sample(
                 dut.command, dut.ba, dut.a, dut.request.ready, dut.burst.valid, dut.burst.payload)
             if taken and queue:
@@ -143,6 +145,25 @@ def test_refresh_closes_all_and_keeps_its_rate():
         # Three bursts at most before it.
         due = (n + 1) * CYCLES.refi - STARTED
         assert due < clock - CYCLES.rp <= due + 3 * 8
+
+
+def test_restart_gives_the_mode_again_behind_the_burst_under_way():
+    when = STARTED + 10
+    requests = [at(1, 0, 8 * (n % 8)) for n in range(12)]
+    events = watch(requests, STARTED + 250, restart=when)
+    after = [(clock, event) for clock, event in sorted(events.items()) if clock >= when]
+    commands = [event[0] for _, event in after]
+    begin = commands.index(PRECHARGE)
+    first = after[begin][0]
+
+    assert commands[:begin] == ["burst"] * begin and after[begin][1][2] == 1 << 10
+    assert [(clock, event[0]) for clock, event in after[begin + 1:begin + 10]] == [
+        *((first + CYCLES.rp + n * CYCLES.rfc, REFRESH) for n in range(8)),
+        (first + CYCLES.rp + 8 * CYCLES.rfc, Command.LOAD_MODE)]
+    assert after[begin + 9][1][1:] == (0, 0x33)
+    # The row is opened anew, and no burst is lost.
+    assert commands[begin + 10:begin + 12] == [ACTIVATE, "burst"]
+    assert [event[0] for event in events.values()].count("burst") == 12
 
 
 def test_converts():
