@@ -27,6 +27,7 @@ NO_GOLDEN = {
     "command_port",         # sim/link_model.py is the model of the whole link
     "core",                 # sim/golden/machine.py
     "counters",             # counts
+    "crc",                  # zlib.crc32 is its model
     "cycle_cause",          # no arithmetic
     "dual_port_ram",        # moves data
     "element_issue",        # sim/golden/vector_engine.py is the engine's model

@@ -2,12 +2,12 @@
 
 from amaranth import *
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from trine.firmware.protocol import BODY_MAX
 
 from .cobs_decoder import Token
+from .crc import CRC32
 
 __all__ = ["FrameReceiver"]
 
@@ -47,7 +47,7 @@ class FrameReceiver(wiring.Component):
         m.submodules.buffers = buffers = memory.Memory(shape=8, depth=2 * depth, init=[])
         put = buffers.write_port()
         get = buffers.read_port()
-        m.submodules.checksum = checksum = CRC32_ISO_HDLC().create()
+        m.submodules.crc = crc = CRC32()
 
         full = Signal(2)  # by buffer: holds a whole frame
         lengths = Array(Signal(range(BODY_MAX), name=f"length_{n}") for n in range(2))
@@ -61,11 +61,10 @@ class FrameReceiver(wiring.Component):
         m.d.comb += [
             put.addr.eq(Cat(count[:len(put.addr) - 1], target)),
             put.data.eq(self.i.p.data),
-            checksum.data.eq(self.i.p.data),
-            checksum.start.eq(count == 0),
+            crc.data.eq(self.i.p.data),
         ]
         # The comparison of 32 bits has a clock of its own.
-        m.d.sync += match.eq(checksum.match_detected)
+        m.d.sync += match.eq(crc.match)
 
         with m.FSM():
             with m.State("Collect"):
@@ -77,10 +76,11 @@ class FrameReceiver(wiring.Component):
                     with m.Elif(count == BODY_MAX):
                         m.d.sync += overflow.eq(1)
                     with m.Else():
-                        m.d.comb += [put.en.eq(1), checksum.valid.eq(1)]
+                        m.d.comb += [put.en.eq(1), crc.en.eq(1)]
                         m.d.sync += count.eq(count + 1)
 
             with m.State("Judge"):
+                m.d.comb += crc.clear.eq(1)
                 m.d.sync += [count.eq(0), overflow.eq(0)]
                 with m.If(match & ~cut & ~overflow & (count >= 6)):
                     m.d.sync += [

@@ -2,12 +2,13 @@
 
 from amaranth import *
 from amaranth.lib import data, enum, stream, wiring
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from trine.firmware.protocol import CRC_MAX, DATA_MAX
 
 from ..memory.signature import BurstCommand
+from .crc import CRC32
 
 __all__ = ["BurstSignature", "MemoryAction", "MemoryCommand", "MemoryPort"]
 
@@ -44,7 +45,8 @@ class BurstSignature(wiring.Signature):
 class MemoryPort(wiring.Component):
     """Reads, writes or sums up a piece of memory.
 
-    A byte a clock is read or written, and a beat a clock summed, as far as the memory follows.
+    A byte a clock is read, written or summed, as far as the memory follows; where a beat is one
+    byte, a byte is written every second clock.
 
     Parameters
     ----------
@@ -86,41 +88,58 @@ class MemoryPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        command = Signal(MemoryCommand(self.beat_bytes, self.addr_width))
-        # Sums go in pieces of a frame's data, so that other initiators wait no longer for them.
-        longest = DATA_MAX // self.beat_bytes
-        now = Signal(range(longest + 1))
-        to_go = Signal(range(longest + 1))
-        m.d.comb += now.eq(Mux(command.beats >= longest, longest, command.beats))
+        # A command runs in pieces of a frame's data, so that other initiators wait no longer for a
+        # sum: whole ones first, which leave the lower bits of the address as they are.
+        longest_bits = exact_log2(DATA_MAX // self.beat_bytes)
+        action = Signal(MemoryAction)
+        addr = Signal(self.addr_width)
+        wholes = Signal(range(CRC_MAX // DATA_MAX + 1))
+        rest = Signal(longest_bits)
+        whole = Signal()
+        burst, wdata, rdata = self.memory.burst, self.memory.wdata, self.memory.rdata
         m.d.comb += [
-            self.memory.burst.p.addr.eq(command.addr),
-            self.memory.burst.p.beats.eq(now),
-            self.memory.burst.p.write.eq(command.action == MemoryAction.WRITE),
+            whole.eq(wholes != 0),
+            burst.p.addr.eq(addr),
+            burst.p.beats.eq(Mux(whole, 1 << longest_bits, rest)),
+            burst.p.write.eq(action == MemoryAction.WRITE),
         ]
 
+        # Beats of the piece that were moved.
+        moved = Signal(longest_bits + 1, init=1)
+        moves = Signal()
+        last_beat = moved == burst.p.beats
+        with m.If(moves):
+            m.d.sync += moved.eq(moved + 1)
+
         # Bytes to beats, and a beat that waits for the memory.
-        lane = Signal(range(max(self.beat_bytes, 4)))
-        last_lane = self.beat_bytes - 1
+        lane = Signal(range(self.beat_bytes))
+        last_lane = Signal()
         gathered = Signal(8 * self.beat_bytes)
-        whole = Signal(8 * self.beat_bytes)
-        m.d.comb += whole.eq(Cat(gathered, self.i.payload) >> 8)
-        wdata = self.memory.wdata
+        m.d.comb += last_lane.eq(lane == self.beat_bytes - 1)
         with m.If(wdata.ready):
             m.d.sync += wdata.valid.eq(0)
 
-        # Beats, or the checksum, to bytes.
-        leaving = Signal(max(8 * self.beat_bytes, 32))
-        bytes_left = Signal(range(max(self.beat_bytes, 4) + 1))
-        m.d.comb += [self.o.valid.eq(bytes_left != 0), self.o.payload.eq(leaving[:8])]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [leaving.eq(leaving >> 8), bytes_left.eq(bytes_left - 1)]
+        # Beats to bytes: for the host, or for the checksum, whose bytes then leave themselves.
+        m.submodules.crc = crc = CRC32()
+        leaving = Signal(8 * self.beat_bytes)
+        here = Signal()
+        summing = Signal()
+        finishing = Signal()
+        sent = Signal(range(4))
+        takes = Signal()
+        m.d.comb += [
+            summing.eq(action == MemoryAction.SUM),
+            crc.data.eq(leaving[:8]),
+            crc.en.eq(here & summing),
+            self.o.payload.eq(Mux(summing, crc.byte, leaving[:8])),
+            self.o.valid.eq(Mux(summing, finishing, here)),
+            takes.eq(here & (summing | self.o.ready)),
+        ]
 
-        # The checksum takes a beat from a register.
-        m.submodules.checksum = checksum = CRC32_ISO_HDLC(8 * self.beat_bytes).create()
-        beat = Signal(8 * self.beat_bytes)
-        beat_valid = Signal()
-        m.d.sync += [beat.eq(self.memory.rdata.payload), beat_valid.eq(0)]
-        m.d.comb += [checksum.data.eq(beat), checksum.valid.eq(beat_valid)]
+        with m.If(takes):
+            m.d.sync += [leaving.eq(leaving >> 8), lane.eq(lane + 1)]
+            with m.If(last_lane):
+                m.d.sync += [lane.eq(0), here.eq(0)]
 
         # The strobe may come with the last beat or any time later.
         written = Signal()
@@ -129,65 +148,71 @@ class MemoryPort(wiring.Component):
 
         with m.FSM():
             with m.State("Take-Command"):
-                m.d.comb += self.command.ready.eq(1)
-                m.d.comb += checksum.start.eq(1)
-                m.d.sync += [command.eq(self.command.p), written.eq(0), lane.eq(0)]
+                m.d.comb += [self.command.ready.eq(1), crc.clear.eq(1)]
+                m.d.sync += [
+                    action.eq(self.command.p.action),
+                    addr.eq(self.command.p.addr),
+                    Cat(rest, wholes).eq(self.command.p.beats),
+                    written.eq(0),
+                ]
                 with m.If(self.command.valid):
                     m.next = "Request-Burst"
 
             with m.State("Request-Burst"):
-                m.d.comb += self.memory.burst.valid.eq(1)
-                m.d.sync += to_go.eq(now)
-                with m.If(self.memory.burst.ready):
-                    m.d.sync += command.addr.eq(command.addr + now)
-                    m.d.sync += command.beats.eq(command.beats - now)
-                    with m.Switch(command.action):
-                        with m.Case(MemoryAction.READ):
-                            m.next = "Read-Beat"
-                        with m.Case(MemoryAction.WRITE):
-                            m.next = "Write-Beat"
-                        with m.Default():
-                            m.next = "Sum-Beat"
+                m.d.comb += burst.valid.eq(1)
+                with m.If(burst.ready):
+                    m.next = "Read"
+                    with m.If(burst.p.write):
+                        m.next = "Write"
 
-            with m.State("Read-Beat"):
-                m.d.comb += self.memory.rdata.ready.eq(
-                    (bytes_left == 0) | ((bytes_left == 1) & self.o.ready))
-                with m.If(self.memory.rdata.valid & self.memory.rdata.ready):
-                    m.d.sync += [leaving.eq(self.memory.rdata.payload),
-                                 bytes_left.eq(self.beat_bytes), to_go.eq(to_go - 1)]
-                    with m.If(to_go == 1):
-                        m.next = "Finish-Sending"
+            with m.State("Read"):
+                m.d.comb += rdata.ready.eq(~here | (takes & last_lane))
+                with m.If(rdata.valid & rdata.ready):
+                    m.d.comb += moves.eq(1)
+                    m.d.sync += [leaving.eq(rdata.payload), here.eq(1)]
+                    with m.If(last_beat):
+                        m.next = "Finish-Beat"
 
-            with m.State("Write-Beat"):
-                m.d.comb += self.i.ready.eq((lane != last_lane) | wdata.ready | ~wdata.valid)
+            with m.State("Finish-Beat"):
+                with m.If(takes & last_lane):
+                    m.next = "Finish-Piece"
+
+            with m.State("Write"):
+                m.d.comb += self.i.ready.eq(~last_lane | ~wdata.valid)
                 with m.If(self.i.valid & self.i.ready):
-                    m.d.sync += [gathered.eq(whole), lane.eq(lane + 1)]
-                    with m.If(lane == last_lane):
-                        m.d.sync += [wdata.payload.eq(whole), wdata.valid.eq(1), lane.eq(0),
-                                     to_go.eq(to_go - 1)]
-                        with m.If(to_go == 1):
+                    m.d.sync += [gathered.eq(Cat(gathered, self.i.payload) >> 8), lane.eq(lane + 1)]
+                    with m.If(last_lane):
+                        m.d.comb += moves.eq(1)
+                        m.d.sync += [wdata.payload.eq(Cat(gathered, self.i.payload) >> 8),
+                                     wdata.valid.eq(1), lane.eq(0)]
+                        with m.If(last_beat):
                             m.next = "Await-Memory"
 
             with m.State("Await-Memory"):
                 with m.If(written):
+                    m.next = "Finish-Piece"
+
+            with m.State("Finish-Piece"):
+                m.d.sync += [moved.eq(1), addr[longest_bits:].eq(addr[longest_bits:] + 1)]
+                with m.If(whole):
+                    m.d.sync += wholes.eq(wholes - 1)
+                with m.Else():
+                    m.d.sync += rest.eq(0)
+                m.next = "Find-Piece"
+
+            with m.State("Find-Piece"):
+                m.next = "Request-Burst"
+                with m.If(~whole & (rest == 0)):
                     m.next = "Take-Command"
+                    with m.If(summing):
+                        m.next = "Send-Sum"
 
-            with m.State("Sum-Beat"):
-                m.d.comb += self.memory.rdata.ready.eq(1)
-                with m.If(self.memory.rdata.valid):
-                    m.d.sync += [beat_valid.eq(1), to_go.eq(to_go - 1)]
-                    with m.If(to_go == 1):
-                        m.next = "Request-Burst"
-                        with m.If(command.beats == 0):
-                            m.next = "Finish-Sum"
-
-            with m.State("Finish-Sum"):
-                with m.If(~beat_valid):
-                    m.d.sync += [leaving.eq(checksum.crc), bytes_left.eq(4)]
-                    m.next = "Finish-Sending"
-
-            with m.State("Finish-Sending"):
-                with m.If(bytes_left == 0):
-                    m.next = "Take-Command"
+            with m.State("Send-Sum"):
+                m.d.comb += finishing.eq(1)
+                with m.If(self.o.ready):
+                    m.d.comb += crc.shift.eq(1)
+                    m.d.sync += sent.eq(sent + 1)
+                    with m.If(sent == 3):
+                        m.next = "Take-Command"
 
         return m

@@ -45,7 +45,7 @@ def check(frames, answers, golden, board, *, beat_bytes, burst_beats, stall=0.0)
 
     moved = transfers(
         dut, {"frame": map(len, frames), "bytes": b"".join(frames)},
-        {"o": sum(map(len, answers))}, stall=stall, patience=3000,
+        {"o": sum(map(len, answers))}, stall=stall, patience=6000,
         background=[
             registers_behind(dut.bus, board, stall=stall),
             memory_behind(dut.memory, board, beat_bytes=beat_bytes, burst_beats=burst_beats,
