@@ -24,7 +24,7 @@ class Argmax(wiring.Component):
     Members
     -------
     i : :py:`In(stream.Signature(score_layout(slots), always_ready=True))`
-        Scores, up to one a clock, of the slots in any order.
+        Scores, up to one in two clocks, of the slots in any order.
     clear : :py:`In(1)`
         Strobe: forget all scores.
     token : :py:`Out(data.ArrayLayout(18, slots))`
@@ -37,7 +37,9 @@ class Argmax(wiring.Component):
     """
 
     #: Clocks from a score to the token.
-    latency = 1
+    latency = 2
+    #: Clocks from score to score.
+    interval = 2
 
     def __init__(self, *, slots):
         if slots < 1:
@@ -52,22 +54,30 @@ class Argmax(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # A memory of one row would have an address of no bits.
-        m.submodules.best = best = Memory(shape=signed(41), depth=max(2, self.slots), init=[])
+        # A memory of one row would have an address of no bits. One slot's score takes registers.
+        m.submodules.best = best = Memory(
+            shape=signed(41), depth=max(2, self.slots), init=[],
+            attrs={"ram_style": "logic" if self.slots == 1 else "distributed"})
         write, read = best.write_port(), best.read_port(domain="comb")
         # Slots that have a score.
         scored = Signal(self.slots)
-        m.d.comb += [
-            read.addr.eq(self.i.p.slot),
-            write.addr.eq(self.i.p.slot),
-            write.data.eq(self.i.p.score),
-            write.en.eq(self.i.valid & (~scored.bit_select(self.i.p.slot, 1)
-                                        | (self.i.p.score > read.data))),
+        row = Signal.like(self.i.p, reset_less=True)
+        higher = Signal()
+        m.d.comb += read.addr.eq(self.i.p.slot)
+        m.d.sync += [
+            row.eq(self.i.p),
+            higher.eq(self.i.valid & (~scored.bit_select(self.i.p.slot, 1)
+                                      | (read.data < self.i.p.score))),
         ]
 
-        with m.If(write.en):
-            m.d.sync += [self.token[self.i.p.slot].eq(self.i.p.row),
-                         scored.bit_select(self.i.p.slot, 1).eq(1)]
+        m.d.comb += [
+            write.addr.eq(row.slot),
+            write.data.eq(row.score),
+            write.en.eq(higher),
+        ]
+        with m.If(higher):
+            m.d.sync += [self.token[row.slot].eq(row.row),
+                         scored.bit_select(row.slot, 1).eq(1)]
         with m.If(self.clear):
             m.d.sync += [self.token.eq(0), scored.eq(0)]
 

@@ -21,11 +21,15 @@ class Candidates(wiring.Component):
     one waits at the node where it lost against one that is less. A row that is better than the
     champion takes the champion's leaf, and plays on the leaf's way to the root: at each node the
     lesser goes on and the other stays. The way is known from the leaf, so the nodes are read ahead
-    from block RAM, one a clock, and there is one comparator.
+    from block RAM, one a clock, and there is one comparator. Who goes on is in a register, the
+    champion between the rows; so who loses is written from there, and who stays is there already.
 
         clock   0         1         2         3         ...  8          9
-                champion  compare   read 1    play 0         play 5     next row
+                row       compare   read 1    play 0         play 5     next row
                           read 0                                        store champion
+
+    A row of another slot than the last one's is taken ``switch_time`` clocks later, because that
+    slot's champion is read first.
 
     Parameters
     ----------
@@ -37,7 +41,8 @@ class Candidates(wiring.Component):
     Members
     -------
     i : :py:`In(stream.Signature({slot, row, logit}))`
-        Rows, one in ``interval`` clocks; none for ``clear_time`` clocks from ``clear`` on.
+        Rows, in rising order for each slot, one in ``interval`` clocks; none for ``clear_time``
+        clocks from ``clear`` on.
     clear : :py:`In(1)`
         Strobe: forget all rows. Not while a row is under way.
     idle : :py:`Out(1)`
@@ -50,7 +55,7 @@ class Candidates(wiring.Component):
         The row, ``read_latency`` clocks later. Where less than ``depth`` are kept, places without
         one, which may be any, show row 2^18 - 1 and the least logit.
 
-    Memory: slots * depth x 57 bits, two block RAMs for 64 of one slot.
+    Memory: slots * depth x 56 bits, two block RAMs for 64 of one slot.
 
     Raises
     ------
@@ -60,6 +65,8 @@ class Candidates(wiring.Component):
 
     #: Clocks from slot and index to the row: the block RAM and a register behind it.
     read_latency = 2
+    #: Clocks that a row waits longer where the last one was another slot's.
+    switch_time = 4
 
     def __init__(self, *, slots, depth=CANDIDATES):
         if slots < 1:
@@ -98,28 +105,27 @@ class Candidates(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # Keys are ordered as unsigned numbers: any row before none, the larger logit, the lower
-        # row. A place without a row has a key of zero.
-        entry = data.StructLayout({"unrow": 18, "biased": 32, "valid": 1,
-                                   "leaf": range(self.depth)})
+        # Keys are ordered as unsigned numbers: the larger logit, the lower row. A place without a
+        # row has a key of zero, which is that of the worst row there could be.
+        entry = data.StructLayout({"unrow": 18, "biased": 32, "leaf": range(self.depth)})
 
         def key(view):
             return view.as_value()[:-self.levels]
 
-        # Node 1 is the root, and nodes 2n and 2n + 1 lie below node n. The row of node 0 shows
-        # the champion to the host.
+        # Node 1 is the root, and nodes 2n and 2n + 1 lie below node n. The row of node 0 holds the
+        # champion while no row is under way. No row is read in the clock in which it is written.
         m.submodules.losers = losers = Memory(
-            shape=entry, depth=self.slots * self.depth, init=[])
-        put, get = losers.write_port(), losers.read_port()
-        # A memory of one row would have an address of no bits.
-        m.submodules.champions = champions = Memory(
-            shape=entry, depth=max(2, self.slots), init=[])
-        crown, champion = champions.write_port(), champions.read_port(domain="comb")
+            shape=entry, depth=self.slots * self.depth, init=[], attrs={"no_rw_check": 1})
+        put, get = losers.write_port(), losers.read_port(domain="comb")
+        fetched, loser, player = (Signal(entry, name=name, reset_less=True) for name in (
+            "fetched", "loser", "player"))
 
         slot = Signal(range(self.slots))
-        player, loser, lesser, greater = (Signal(entry, name=name) for name in (
-            "player", "loser", "lesser", "greater"))
-        loses, better, store = Signal(), Signal(), Signal()
+        # The row challenges the champion; then, if it was better, the players compete at the nodes.
+        # Decided a clock ahead, because the comparison takes most of one.
+        challenge, better, compete, store = (Signal(name=name) for name in (
+            "challenge", "better", "compete", "store"))
+        loses = Signal()
         # The node that is read, and those of the two clocks before.
         node, node_1, node_2 = (Signal(range(self.depth), name=name) for name in (
             "node", "node_1", "node_2"))
@@ -127,36 +133,40 @@ class Candidates(wiring.Component):
         play = Signal(range(self.interval))
         half = Signal(self.levels)
         m.d.comb += [
-            loses.eq(key(player) > key(loser)),
-            lesser.eq(Mux(loses, loser, player)),
-            greater.eq(Mux(loses, player, loser)),
-            champion.addr.eq(self.i.p.slot),
-            crown.addr.eq(slot),
-            crown.data.eq(lesser),
+            # In this order it is one chain of carries, without a test for equality.
+            loses.eq(key(loser) < key(player)),
+            put.addr.eq(Cat(node_2, slot)),
             put.data.eq(player),
+            put.en.eq(store | (compete & loses)),
             get.addr.eq(Cat(node, slot)),
             self.row.eq(~loser.unrow),
             self.logit.eq(Cat(loser.biased[:31], ~loser.biased[31])),
         ]
-        m.d.sync += [loser.eq(get.data), node_1.eq(node), node_2.eq(node_1), above.eq(node >> 1)]
+        m.d.sync += [fetched.eq(get.data), loser.eq(fetched),
+                     node_1.eq(node), node_2.eq(node_1), above.eq(node >> 1)]
+        with m.If(Mux(loses, compete, challenge)):
+            m.d.sync += Cat(player.unrow, player.biased).eq(key(loser))
+        with m.If(loses & compete):
+            m.d.sync += player.leaf.eq(loser.leaf)
 
         with m.FSM():
             with m.State("Begin-Clear"):
-                m.d.sync += [player.eq(0), slot.eq(0), node_1.eq(0), half.eq(self.depth // 2)]
+                m.d.sync += [player.eq(0), slot.eq(0), node_2.eq(0), half.eq(self.depth // 2),
+                             store.eq(1)]
                 m.next = "Clear"
 
             with m.State("Clear"):
                 # Who has lost at a node without having played: the first leaf on its right. That
                 # is leaf 32 for node 1; 16 and 48 for 2 and 3; 8, 24, 40, 56 for 4 to 7, ...
+                # The champion, who has leaf 0, is in the player's place at last: every slot's.
                 following = player.leaf + (half << 1)
-                m.d.comb += [put.en.eq(1), put.addr.eq(Cat(node_1, slot)),
-                             crown.en.eq(node_1 == 0), crown.data.eq(player)]
-                m.d.sync += node_1.eq(node_1 + 1)
-                with m.If(node_1 == 0):
+                m.d.sync += node_2.eq(node_2 + 1)
+                with m.If(node_2 == 0):
                     m.d.sync += player.leaf.eq(half)
-                with m.Elif(node_1 == self.depth - 1):
+                with m.Elif(node_2 == self.depth - 1):
                     m.d.sync += [player.leaf.eq(0), half.eq(self.depth // 2), slot.eq(slot + 1)]
                     with m.If(slot == self.slots - 1):
+                        m.d.sync += [slot.eq(0), store.eq(0)]
                         m.next = "Take-Row"
                 with m.Elif(following[self.levels]):
                     m.d.sync += [player.leaf.eq(half >> 1), half.eq(half >> 1)]
@@ -166,41 +176,48 @@ class Candidates(wiring.Component):
                     m.next = "Begin-Clear"
 
             with m.State("Take-Row"):
+                switch = self.i.p.slot != slot
                 m.d.comb += [
-                    self.i.ready.eq(~self.clear), self.idle.eq(~store),
+                    self.i.ready.eq(~switch & ~self.clear), self.idle.eq(~store),
                     get.addr.eq(Cat(self.index, self.slot)),
-                    put.en.eq(store), put.addr.eq(Cat(Const(0, self.levels), slot)),
                 ]
                 m.d.sync += store.eq(0)
                 with m.If(self.clear):
                     m.next = "Begin-Clear"
+                with m.Elif(self.i.valid & switch):
+                    m.d.sync += slot.eq(self.i.p.slot)
+                    m.next = "Read-Champion"
                 with m.Elif(self.i.valid):
-                    count = self.count[self.i.p.slot]
+                    count = self.count[slot]
                     m.d.sync += [
-                        player.unrow.eq(~self.i.p.row),
-                        player.biased.eq(Cat(self.i.p.logit[:31], ~self.i.p.logit[31])),
-                        player.valid.eq(1),
-                        slot.eq(self.i.p.slot),
-                        loser.eq(champion.data),
+                        loser.unrow.eq(~self.i.p.row),
+                        loser.biased.eq(Cat(self.i.p.logit[:31], ~self.i.p.logit[31])),
                         count.eq(count + (count != self.depth)),
+                        challenge.eq(1),
                     ]
                     m.next = "Compare"
 
+            with m.State("Read-Champion"):
+                m.next = "Await-Champion"
+
+            with m.State("Await-Champion"):
+                m.next = "Take-Champion"
+
+            with m.State("Take-Champion"):
+                m.d.sync += player.eq(loser)
+                m.next = "Take-Row"
+
             with m.State("Compare"):
-                m.d.comb += node.eq(Cat(loser.leaf, 1) >> 1)
-                m.d.sync += [better.eq(loses), player.leaf.eq(loser.leaf), play.eq(0)]
+                m.d.comb += node.eq(Cat(player.leaf, 1) >> 1)
+                m.d.sync += [challenge.eq(0), better.eq(~loses), play.eq(0)]
                 m.next = "Play"
 
             with m.State("Play"):
-                m.d.comb += [node.eq(above), put.addr.eq(Cat(node_2, slot)), put.data.eq(greater)]
-                m.d.sync += play.eq(play + 1)
-                # The first node's loser comes one clock later.
-                with m.If((play != 0) & better):
-                    m.d.comb += put.en.eq(1)
-                    m.d.sync += player.eq(lesser)
+                # The first node's loser comes one clock later. Behind the root comes node 0.
+                m.d.comb += node.eq(above)
+                m.d.sync += [play.eq(play + 1), compete.eq(better)]
                 with m.If(play == self.levels):
-                    m.d.comb += crown.en.eq(better)
-                    m.d.sync += store.eq(better)
+                    m.d.sync += [compete.eq(0), store.eq(better)]
                     m.next = "Take-Row"
 
         with m.If(self.clear):

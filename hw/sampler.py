@@ -63,8 +63,9 @@ class Sampler(wiring.Component):
 
     #: Clocks from slot and index to candidate and logit.
     read_latency = 2
-    #: Clocks from row to row.
+    #: Clocks from row to row, and how many more where the slot changes.
     interval = 9
+    switch_time = Candidates.switch_time
 
     def __init__(self, *, config):
         self.config = config
@@ -92,7 +93,7 @@ class Sampler(wiring.Component):
     @property
     def clear_time(self):
         """Clocks from a clear to the first row that is taken in by the parts."""
-        return CANDIDATES * self.config.slots + 2
+        return CANDIDATES * self.config.slots + 3
 
     def elaborate(self, platform):
         m = Module()
@@ -104,6 +105,10 @@ class Sampler(wiring.Component):
         m.submodules.buffer = buffer = LogitBuffer(slots=slots, words=self.config.logit_words)
         m.submodules.crc = crc = LogitCRC(slots=slots)
 
+        # The strobes come from afar and go to many.
+        clear, crc_clear = Signal(), Signal.like(self.crc_clear)
+        m.d.sync += [clear.eq(self.clear), crc_clear.eq(self.crc_clear)]
+
         # Rows are numbered through the token.
         taken = self.logits.valid & self.logits.ready
         base = Signal(18)
@@ -114,15 +119,17 @@ class Sampler(wiring.Component):
         with m.Elif(taken & self.logits.p.last):
             m.d.sync += base.eq(number + 1)
 
-        # All parts take a row in the same clock. None of them waits for a row to become ready.
+        # All parts take a row in the same clock. The candidates take the longest: when they are
+        # ready, so are the others.
         row = Signal(score.i.payload.shape())
         waiting, go = Signal(), Signal()
-        parts = (score.i, candidates.i, crc.i)
+        others = (score.i, crc.i, buffer.i)
         m.d.comb += [
-            go.eq(waiting & score.i.ready & candidates.i.ready & crc.i.ready),
+            go.eq(waiting & candidates.i.ready),
             self.logits.ready.eq((~waiting | go) & ~self.clear),
-            *(part.valid.eq(go) for part in (*parts, buffer.i)),
-            *(part.p[name].eq(row[name]) for part in (*parts, buffer.i)
+            candidates.i.valid.eq(waiting),
+            *(part.valid.eq(go) for part in others),
+            *(part.p[name].eq(row[name]) for part in (candidates.i, *others)
               for name, _ in part.payload.shape()),
         ]
         with m.If(self.logits.ready):
@@ -138,7 +145,7 @@ class Sampler(wiring.Component):
                                   + argmax.latency)
         with m.Elif(settle != 0):
             m.d.sync += settle.eq(settle - 1)
-        m.d.comb += self.idle.eq(~waiting & (settle == 0) & candidates.idle & crc.i.ready)
+        m.d.comb += self.idle.eq(~waiting & ~clear & (settle == 0) & candidates.idle & crc.i.ready)
 
         wiring.connect(m, score=score.o, argmax=argmax.i)
         m.d.comb += [
@@ -146,10 +153,10 @@ class Sampler(wiring.Component):
             score.beta.eq(self.beta),
             score.seed.eq(self.seed),
             score.position.eq(self.position),
-            argmax.clear.eq(self.clear),
-            candidates.clear.eq(self.clear),
-            buffer.clear.eq(self.clear),
-            crc.clear.eq(self.crc_clear),
+            argmax.clear.eq(clear),
+            candidates.clear.eq(clear),
+            buffer.clear.eq(clear),
+            crc.clear.eq(crc_clear),
             candidates.slot.eq(self.slot),
             candidates.index.eq(self.index),
             buffer.slot.eq(self.slot),

@@ -82,14 +82,22 @@ class Score(wiring.Component):
             m.d.sync += row.eq(self.i.p)
 
         # logit * beta by halves of the logit, so that each product is one multiplier's. Bits of
-        # the lower half that the shift drops never carry into what is kept.
-        low, high = Signal(32, reset_less=True), Signal(signed(32), reset_less=True)
+        # the lower half that the shift drops never carry into what is kept. There is time until
+        # the noise comes, so products have a clock on either side for the way to the multipliers.
+        beta = Signal(16, reset_less=True)
+        low_product, low = (Signal(32, name=name, reset_less=True)
+                            for name in ("low_product", "low"))
+        high_product, high = (Signal(signed(32), name=name, reset_less=True)
+                              for name in ("high_product", "high"))
         scaled = Signal(signed(40), reset_less=True)
-        with m.If(stages[0] & self.gumbel):
-            m.d.sync += [low.eq(row.logit[:16] * self.beta),
-                         high.eq(row.logit[16:].as_signed() * self.beta)]
-        with m.If(stages[1]):
-            m.d.sync += scaled.eq((high << 16 - BETA_FRACTION) + (low >> BETA_FRACTION))
+        m.d.sync += [
+            beta.eq(self.beta),
+            low_product.eq(row.logit[:16] * beta),
+            high_product.eq(row.logit[16:].as_signed() * beta),
+            low.eq(low_product),
+            high.eq(high_product),
+            scaled.eq((high << 16 - BETA_FRACTION) + (low >> BETA_FRACTION)),
+        ]
 
         shift = LOGIT_FRACTION - GUMBEL_FRACTION
         # The noise comes when the next row has already been taken.

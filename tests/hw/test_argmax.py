@@ -11,7 +11,7 @@ from trine.hw.argmax import Argmax
 
 
 def check(dut, tokens):
-    """Feed each list of rows as one token, back to back."""
+    """Feed each list of rows as one token, as fast as they may come."""
     async def drive(ctx):
         for rows in tokens:
             ctx.set(dut.clear, 1)
@@ -21,7 +21,8 @@ def check(dut, tokens):
                 ctx.set(dut.i.payload, row)
                 ctx.set(dut.i.valid, 1)
                 await ctx.tick()
-            ctx.set(dut.i.valid, 0)
+                ctx.set(dut.i.valid, 0)
+                await ctx.tick().repeat(dut.interval - 1)
             for slot in range(dut.slots):
                 mine = [row for row in rows if row["slot"] == slot]
                 best = mine[np.argmax([row["score"] for row in mine])]["row"] if mine else 0

@@ -1,6 +1,7 @@
 """Candidates against their golden model."""
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -116,6 +117,27 @@ def test_intervals(slots, depth):
 
     simulate(dut, drive)
     assert taken == [dut.clear_time + n * dut.interval for n in range(4)]
+
+
+def test_a_change_of_the_slot_takes_longer():
+    dut = Candidates(slots=3, depth=4)
+    slots = [0, 0, 2, 2, 1, 0]
+    taken = []
+
+    async def drive(ctx):
+        await ctx.tick().until(dut.idle)
+        ctx.set(dut.i.valid, 1)
+        for row, slot in enumerate(slots):
+            ctx.set(dut.i.payload, {"slot": slot, "row": row, "logit": row})
+            clocks, ready = 0, 0
+            while not ready:
+                _, _, ready = await ctx.tick().sample(dut.i.ready)
+                clocks += 1
+            taken.append(clocks)
+
+    simulate(dut, drive)
+    assert taken[1:] == [dut.interval + dut.switch_time * (slot != before)
+                         for before, slot in pairwise(slots)]
 
 
 def test_it_takes_at_most_ten_clocks_a_row():

@@ -122,7 +122,7 @@ def test_intervals(gumbel):
     # One row waits in front, from the clock behind the clear on.
     assert taken == [1, *(dut.clear_time + n * dut.interval for n in range(4))]
     last = dut.clear_time + 4 * dut.interval
-    assert idle[1] - last == (19 if gumbel else 10)
+    assert idle[1] - last == (20 if gumbel else 10)
     assert idle[1:] == list(range(idle[1], dut.clear_time + 60))
 
 
