@@ -42,13 +42,14 @@ class ElementIssue(wiring.Component):
     Members
     -------
     command : :py:`In(VectorCommand)`
-        Constant from the clock after ``start`` on, until the last element is issued.
+        Constant from the clock before ``start`` on, until the last element is issued.
     start : :py:`In(1)`
-        Strobe: begin with the command that is offered in the next clock.
+        Strobe: begin.
     slots : :py:`In(config.slots)`
         Slots that take part, at least one, with ``start``.
     scaled : :py:`In(1)`
-        Elements wait for their slot's bit in ``loaded``, and sums for ``all_loaded``.
+        Elements wait for their slot's bit in ``loaded``, and sums for ``all_loaded``. Constant
+        like the command.
     loaded, all_loaded : :py:`In(config.slots)`, :py:`In(1)`
         Slots whose scalar is there.
     hold : :py:`In(1)`
@@ -60,7 +61,7 @@ class ElementIssue(wiring.Component):
     """
 
     #: Clocks from an element's stream operand, or from `start` and one, to the element.
-    latency = 1
+    latency = 2
 
     def __init__(self, *, config):
         self.config = config
@@ -82,61 +83,80 @@ class ElementIssue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        command, element = self.command, self.element.p
-        filling, summing, loading = Signal(), Signal(), Signal()
-        m.d.comb += [
-            filling.eq(command.target == Target.CONSTANT),
-            summing.eq((command.a_source == ASource.SUMS) & ~filling),
-            loading.eq((command.a_source == ASource.LOADS) & ~filling),
+        # What the command means, in registers; where the addresses count from.
+        command = self.command
+        filling, summing, loading, counting = Signal(), Signal(), Signal(), Signal()
+        interpolating, single = Signal(), Signal()
+        base_a = Signal.like(command.a, reset_less=True)
+        base_dst = Signal.like(command.dst, reset_less=True)
+        streams = command.target == Target.CONSTANT
+        m.d.sync += [
+            filling.eq(streams),
+            summing.eq((command.a_source == ASource.SUMS) & ~streams),
+            loading.eq((command.a_source == ASource.LOADS) & ~streams),
+            counting.eq(~streams & (command.a_source != ASource.SUMS)
+                        & (command.a_source != ASource.LOADS)),
+            interpolating.eq(command.op == Op.INTERPOLATE),
+            single.eq(command.length == 1),
+            base_a.eq(Mux(command.target == Target.RESIDUAL, command.dst, command.a)),
+            base_dst.eq(Mux(command.target == Target.LOGITS, 0, command.dst)),
         ]
 
+        # An index, and the two behind it: what is compared is known two elements ahead.
         issuing, todo = Signal(), Signal(self.config.slots)
-        count, following = Signal(18, reset_less=True), Signal(18, reset_less=True)
-        slot, bit = lowest(todo)
+        count, second, third = (Signal(18, name=name, reset_less=True)
+                                for name in ("count", "second", "third"))
         count_last = Signal()
-        m.d.comb += count_last.eq(following == command.length)
+        slot, bit = lowest(todo)
 
-        # Where the next element is, and what its addresses count from.
         there, free, last = Signal(), Signal(), Signal()
-        index = Signal(18)
         m.d.comb += [
             free.eq(issuing & ~self.hold),
-            there.eq(free & (~self.scaled | self.loaded.bit_select(slot, 1))),
-            last.eq(count_last & (todo == bit)),
-            index.eq(count),
+            self.fill.ready.eq(free & filling),
+            self.sums.ready.eq(free & summing & self.all_loaded),
+            self.loads.ready.eq(free & loading),
+            there.eq((self.fill.valid & self.fill.ready) | (self.sums.valid & self.sums.ready)
+                     | (self.loads.valid & self.loads.ready)
+                     | (free & counting & (~self.scaled | self.loaded.bit_select(slot, 1)))),
+            last.eq(Mux(summing, self.sums.p.last, count_last & (todo == bit))),
         ]
-        with m.If(filling):
-            m.d.comb += [there.eq(self.fill.valid & free), self.fill.ready.eq(free)]
-        with m.Elif(summing):
-            ready = free & self.all_loaded
-            m.d.comb += [there.eq(self.sums.valid & ready), self.sums.ready.eq(ready),
-                         last.eq(self.sums.p.last), index.eq(self.sums.p.row)]
-        with m.Elif(loading):
-            m.d.comb += [there.eq(self.loads.valid & free), self.loads.ready.eq(free)]
-
         with m.If(there):
-            m.d.sync += [count.eq(following), following.eq(following + 1)]
-            with m.If(count_last & ~summing):
-                m.d.sync += [count.eq(0), following.eq(1), todo.eq(todo & ~bit)]
+            m.d.sync += [count.eq(second), second.eq(third), third.eq(third + 1),
+                         count_last.eq(third == command.length)]
             with m.If(last):
                 m.d.sync += issuing.eq(0)
+            with m.If(count_last):
+                m.d.sync += todo.eq(todo & ~bit)
         with m.If(self.start):
-            m.d.sync += [issuing.eq(1), count.eq(0), following.eq(1), todo.eq(self.slots)]
+            m.d.sync += [issuing.eq(1), todo.eq(self.slots)]
+        with m.If(self.start | (there & count_last)):
+            m.d.sync += [count.eq(0), second.eq(1), third.eq(2), count_last.eq(single)]
 
-        m.d.sync += self.element.valid.eq(there)
-        with m.If(there):
-            residual = command.target == Target.RESIDUAL
-            interpolating = command.op == Op.INTERPOLATE
-            m.d.sync += [
-                element.slot.eq(Mux(summing, self.sums.p.slot, slot)),
-                element.a.eq(Mux(residual, command.dst, command.a) + index),
-                element.b.eq(command.b + index),
-                element.state.eq(Mux(interpolating, command.dst, command.a) + index),
-                element.dst.eq(Mux(command.target == Target.LOGITS, 0, command.dst) + index),
-                element.last.eq(last),
-                element.sum.eq(self.sums.p.sum),
-                element.load.eq(self.loads.payload),
-                element.fill.eq(self.fill.payload),
-            ]
+        # The element's index, and what came with it.
+        index = Signal(18, reset_less=True)
+        beside = Signal(element_layout(self.config), reset_less=True)
+        issued = Signal()
+        m.d.sync += [
+            issued.eq(there),
+            index.eq(Mux(summing, self.sums.p.row, count)),
+            beside.slot.eq(Mux(summing, self.sums.p.slot, slot)),
+            beside.last.eq(last),
+            beside.sum.eq(self.sums.p.sum),
+            beside.load.eq(self.loads.payload),
+            beside.fill.eq(self.fill.payload),
+        ]
+
+        # Its addresses.
+        element = self.element.p
+        a = Signal(16)
+        m.d.comb += a.eq(base_a + index)
+        m.d.sync += [
+            self.element.valid.eq(issued),
+            *(element[name].eq(beside[name]) for name in ("slot", "last", "sum", "load", "fill")),
+            element.a.eq(a),
+            element.b.eq(command.b + index),
+            element.state.eq(Mux(interpolating, command.dst + index, a)),
+            element.dst.eq(base_dst + index),
+        ]
 
         return m

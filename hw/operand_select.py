@@ -18,8 +18,7 @@ class OperandSelect(wiring.Component):
     RESIDUAL has what it adds to in ``third``. Elsewhere ``third`` is 0.
 
     Each operand has its own registers behind each source it may come from. They are reset where
-    it comes from elsewhere, so that all of them together, one LUT4 a bit, are the operand; and
-    slow block RAM meets nothing but registers.
+    it comes from elsewhere, so that all of them together, one LUT4 a bit, are the operand.
 
     Members
     -------

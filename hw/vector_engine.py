@@ -3,11 +3,12 @@
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from trine.firmware.isa import N_SCALARS
 
-from .bypass import Bypass
 from .element_issue import ElementIssue
+from .result_queue import ResultQueue
 from .scalar_operands import ScalarOperands
 from .statistics import Statistics
 from .vector_command import (
@@ -24,8 +25,9 @@ from .vector_pipeline import VectorPipeline
 
 __all__ = ["VectorEngine"]
 
-#: Elements that may be between issue and the output streams; more than the pipeline holds.
-_OUTPUTS = 32
+#: Elements that may be between issue and the output streams: a block RAM's. From a power of two on
+#: nothing is issued, which is still short of what those add that are under way then.
+_OUTPUTS, _ENOUGH = 512, 256
 
 
 class VectorEngine(wiring.Component):
@@ -44,11 +46,11 @@ class VectorEngine(wiring.Component):
     Members
     -------
     command : :py:`In(stream.Signature(VectorCommand))`
-        Ready while idle.
+        Ready while idle. A command without active slots is dropped.
     busy : :py:`Out(1)`
         High until the command's results are written or taken and its statistic is taken.
     active : :py:`In(config.slots)`
-        Slots that take part. Constant while busy.
+        Slots that take part. Constant from the clock after a command on, while busy.
     fresh : :py:`In(config.slots)`
         Slots whose state INTERPOLATE reads as zero. Constant while busy.
     sums, loads, fill : :py:`In(stream)`
@@ -74,6 +76,8 @@ class VectorEngine(wiring.Component):
 
     #: Clocks from an issued element to its result.
     latency = ElementIssue.latency + VectorPipeline.latency
+    #: Clocks from a command taken to the first element that may be issued, beyond the next one.
+    begin_latency = 3
     #: Clocks from the last result to the first statistic.
     statistic_latency = Statistics.latency
 
@@ -121,13 +125,16 @@ class VectorEngine(wiring.Component):
             Whether there is a statistic.
         """
         if target == Target.CONSTANT:
-            return elements + ElementIssue.latency + 1
-        cycles = elements + cls.latency + 1
+            return cls.begin_latency + elements + ElementIssue.latency + 1
+        cycles = cls.begin_latency + elements + cls.latency + 1
         if op in (Op.SCALE, Op.QUANTIZE):
             cycles += ScalarOperands.latency
+        ends = [0]
         if stat:
-            return cycles + cls.statistic_latency + slots - 1
-        return cycles + 2 * (target in (Target.LOGITS, Target.STORES))
+            ends.append(cls.statistic_latency + slots - 1)
+        if target in (Target.LOGITS, Target.STORES):
+            ends.append(ResultQueue.latency + 2)
+        return cycles + max(ends)
 
     def elaborate(self, platform):
         m = Module()
@@ -136,31 +143,37 @@ class VectorEngine(wiring.Component):
         m.submodules.scalars = scalars = ScalarOperands(slots=self.config.slots)
         m.submodules.pipeline = pipeline = VectorPipeline(config=self.config)
         m.submodules.statistics = statistics = Statistics(slots=self.config.slots)
-        m.submodules.outputs = outputs = Bypass(shape=logit_layout(self.config), depth=_OUTPUTS)
+        m.submodules.outputs = outputs = ResultQueue(shape=logit_layout(self.config),
+                                                     depth=_OUTPUTS)
 
-        # The command lies still while elements are under way; what it means is registered.
-        offered, command = self.command.p, Signal(VectorCommand)
-        offered_fills, offered_scaled, start = Signal(), Signal(), Signal()
+        # The command lies still while elements are under way. What it means is registered, as are
+        # the slots; then elements are issued.
+        command, active = Signal(VectorCommand), Signal(self.config.slots)
+        scaled, filling = Signal(), Signal()
+        coding, logits, stores, gathering = Signal(), Signal(), Signal(), Signal()
+        take, taken, begin, start = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.command.ready.eq(~self.busy),
-            offered_fills.eq(offered.target == Target.CONSTANT),
-            offered_scaled.eq(((offered.op == Op.SCALE) | (offered.op == Op.QUANTIZE))
-                              & ~offered_fills),
-            start.eq(self.command.valid & ~self.busy & (offered_fills | self.active.any())),
+            take.eq(self.command.valid & ~self.busy),
+            start.eq(begin & (filling | active.any())),
         ]
-        scaled = Signal()
-        with m.If(start):
-            m.d.sync += [command.eq(offered), scaled.eq(offered_scaled)]
-        coding, logits, stores, gathering = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
+            taken.eq(take),
+            begin.eq(taken),
+            active.eq(self.active),
+            filling.eq(command.target == Target.CONSTANT),
+            scaled.eq(((command.op == Op.SCALE) | (command.op == Op.QUANTIZE))
+                      & (command.target != Target.CONSTANT)),
             coding.eq(command.op == Op.QUANTIZE),
             logits.eq(command.target == Target.LOGITS),
             stores.eq(command.target == Target.STORES),
-            gathering.eq(command.stat != 0),
+            gathering.eq((command.stat != 0) & (command.target != Target.CONSTANT)),
         ]
+        with m.If(~self.busy):
+            m.d.sync += command.eq(self.command.p)
 
         # Issue.
-        outstanding = Signal(range(_OUTPUTS + 1))
+        outstanding, hold = Signal(range(_OUTPUTS)), Signal()
         connect(m, flipped(self.sums), issue.sums)
         connect(m, flipped(self.loads), issue.loads)
         connect(m, flipped(self.fill), issue.fill)
@@ -168,14 +181,13 @@ class VectorEngine(wiring.Component):
         m.d.comb += [
             issue.command.eq(command),
             issue.start.eq(start),
-            issue.slots.eq(Mux(offered_fills, 1, self.active)),
+            issue.slots.eq(Mux(filling, 1, active)),
             issue.scaled.eq(scaled),
             issue.loaded.eq(scalars.loaded),
-            issue.all_loaded.eq(~scaled | (scalars.loaded | ~self.active).all()),
-            # The element that was issued in the last clock is not among the outstanding ones.
-            issue.hold.eq(outstanding >= _OUTPUTS - 1),
-            scalars.start.eq(start & offered_scaled),
-            scalars.active.eq(self.active),
+            issue.all_loaded.eq(~scaled | (scalars.loaded | ~active).all()),
+            issue.hold.eq(hold),
+            scalars.start.eq(start & scaled),
+            scalars.active.eq(active),
             scalars.reg.eq(command.operand),
             scalars.slot.eq(pipeline.slot),
             self.scalar_slot.eq(scalars.scalar_slot),
@@ -207,11 +219,14 @@ class VectorEngine(wiring.Component):
             outputs.o.ready.eq(Mux(logits, self.logits.ready, self.stores.ready)),
             self.element.eq(pipeline.result.valid),
         ]
-        limit = result.value[:31] == (~result.value[31]).replicate(31)
+        leaving, limit, counted = Signal(), Signal(), Signal()
         m.d.sync += [
-            self.saturated.eq(pipeline.result.valid & limit & ~coding & ~stores),
-            outstanding.eq(outstanding + (issue.element.valid & (logits | stores))
-                           - (outputs.o.valid & outputs.o.ready)),
+            limit.eq(result.value[:31] == (~result.value[31]).replicate(31)),
+            counted.eq(pipeline.result.valid & ~coding & ~stores),
+            self.saturated.eq(counted & limit),
+            leaving.eq(outputs.o.valid & outputs.o.ready),
+            outstanding.eq(outstanding + (issue.element.valid & (logits | stores)) - leaving),
+            hold.eq(outstanding[exact_log2(_ENOUGH):].any()),
         ]
 
         # Statistic.
@@ -231,16 +246,17 @@ class VectorEngine(wiring.Component):
         ]
 
         # The end: everything written, everything taken.
-        written, gathered, writing = Signal(), Signal(), Signal()
-        m.d.comb += writing.eq((pipeline.result.valid & result.last) | pipeline.filled)
-        with m.If(writing):
+        written, gathered, empty = Signal(), Signal(), Signal()
+        m.d.sync += empty.eq(outstanding == 0)
+        with m.If((pipeline.result.valid & result.last) | pipeline.filled):
             m.d.sync += written.eq(1)
         with m.If(statistics.done):
             m.d.sync += gathered.eq(1)
-        with m.If((written | writing) & (gathered | statistics.done) & (outstanding == 0)):
+        with m.If(begin):
+            m.d.sync += [written.eq(~start), gathered.eq(~start | ~gathering)]
+        with m.If(take):
+            m.d.sync += [self.busy.eq(1), written.eq(0), gathered.eq(0)]
+        with m.Elif(written & gathered & empty):
             m.d.sync += self.busy.eq(0)
-        with m.If(start):
-            m.d.sync += [self.busy.eq(1), written.eq(0),
-                         gathered.eq((offered.stat == 0) | offered_fills)]
 
         return m

@@ -30,8 +30,8 @@ class VectorPipeline(wiring.Component):
 
     Nothing stalls, and all elements take the same way; those that need no sigmoid wait beside it::
 
-        memory | select, subtract | sigmoid | join | multiply | round | add
-           1            2             9        1        4         6     3
+        memory, register | select, subtract | sigmoid | join | multiply | round | add
+               2                  2             9        1        4         6     3
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class VectorPipeline(wiring.Component):
     """
 
     #: Clocks from an element to its result.
-    latency = (SlotMemory.latency + OperandSelect.latency + Sigmoid.latency + 1
+    latency = (SlotMemory.latency + 1 + OperandSelect.latency + Sigmoid.latency + 1
                + Multiplier.latency + RoundShift.latency + SaturatingAdd.latency)
 
     def __init__(self, *, config):
@@ -125,7 +125,7 @@ class VectorPipeline(wiring.Component):
                 memory.read[n].addr.eq(addr),
                 memory.read[n].en.eq(1),
             ]
-        read = SlotMemory.latency
+        read = SlotMemory.latency + 1
         valid = Signal(read)
         m.d.sync += valid.eq(Cat(entering, valid))
 
@@ -133,10 +133,10 @@ class VectorPipeline(wiring.Component):
         m.d.comb += [
             operands.command.eq(self.command),
             operands.i.valid.eq(valid[-1]),
-            operands.i.p.vector_a.eq(vector.read[0].data),
-            operands.i.p.vector_b.eq(vector.read[1].data),
-            operands.i.p.state.eq(state.read[0].data),
-            operands.i.p.constant.eq(constant.read[0].data),
+            operands.i.p.vector_a.eq(delay(m, vector.read[0].data, 1, name="read_vector_a")),
+            operands.i.p.vector_b.eq(delay(m, vector.read[1].data, 1, name="read_vector_b")),
+            operands.i.p.state.eq(delay(m, state.read[0].data, 1, name="read_state")),
+            operands.i.p.constant.eq(delay(m, constant.read[0].data, 1, name="read_constant")),
             operands.i.p.sum.eq(delay(m, element.sum, read, name="sum")),
             operands.i.p.load.eq(delay(m, element.load, read, name="load")),
             operands.i.p.fresh.eq(delay(m, self.fresh.bit_select(element.slot, 1), read,

@@ -20,7 +20,6 @@ NO_GOLDEN = {
     "block_ram",            # moves data
     "burst_mux",            # moves data
     "bus",                  # sim/link_model.py is the model of the whole link
-    "bypass",               # moves data
     "cobs_decoder",         # firmware/protocol.py: cobs_decode, encode, Deframer
     "cobs_encoder",         # firmware/protocol.py: cobs_decode, encode, Deframer
     "code_memory",          # moves data
@@ -51,6 +50,7 @@ NO_GOLDEN = {
     "register_file",        # moves data
     "register_port",        # sim/link_model.py is the model of the whole link
     "reply_buffer",         # sim/link_model.py is the model of the whole link
+    "result_queue",         # moves data
     "run_control",          # sim/golden_board.py behaves likewise
     "sampler_port",         # moves data
     "saturating_add",       # sim/golden/vector.py: add, subtract

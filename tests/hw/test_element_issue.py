@@ -24,11 +24,12 @@ def issue(fields, inputs, count, *, slots=0b101, stall=0.0, hold=None):
     dut = ElementIssue(config=CONFIG)
 
     async def start(ctx):
+        ctx.set(dut.command, fields)
+        await ctx.tick()
         ctx.set(dut.slots, slots)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
-        ctx.set(dut.command, fields)
         if hold is not None:
             await hold(ctx, dut)
 
@@ -93,18 +94,19 @@ def test_waits_for_the_scalar_of_its_slot():
     elements = []
 
     async def testbench(ctx):
+        ctx.set(dut.command, command(op=Op.SCALE, length=2))
+        await ctx.tick()
         ctx.set(dut.slots, 0b110)
         ctx.set(dut.scaled, 1)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
-        ctx.set(dut.command, command(op=Op.SCALE, length=2))
         for cycle in range(20):
             ctx.set(dut.loaded, 0b110 if cycle >= 10 else 0b010 if cycle >= 4 else 0)
             _, _, valid, e = await ctx.tick().sample(dut.element.valid, dut.element.payload)
             if valid:
                 elements.append((cycle, plain(e)["slot"]))
-        assert elements == [(5, 1), (6, 1), (11, 2), (12, 2)]
+        assert elements == [(6, 1), (7, 1), (12, 2), (13, 2)]
 
     simulate(dut, testbench)
 

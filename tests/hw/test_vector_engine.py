@@ -10,6 +10,7 @@ import pytest
 from bench import simulate, transfers
 from cocotb_support import run_bench
 from conversion import convert, to_verilog
+from trine.hw.result_queue import ResultQueue
 from trine.hw.vector_command import Op, Target
 from trine.hw.vector_engine import VectorEngine
 from vector_commands import INT32_MAX, INT32_MIN, Program, command, small_config
@@ -150,9 +151,10 @@ def test_latency():
     program = Program(small_config(1), seed=8)
     program.random(op="SCALE", a_source="SUMS", target="LOGITS", stat=0)
     moved = check(program, stall=0.0)
-    # Beside the pipeline, the first logit passes the output's bypass.
-    assert moved["logits"][0][0] - moved["sums"][0][0] == VectorEngine.latency + 1
-    assert VectorEngine.latency == 27
+    # Behind the pipeline, the first logit passes the queue of results.
+    assert moved["logits"][0][0] - moved["sums"][0][0] == \
+        VectorEngine.latency + ResultQueue.latency
+    assert VectorEngine.latency == 29
 
 
 def test_cycles_with_slots():
@@ -185,24 +187,26 @@ def test_scalar_wait():
             ctx.set(dut.scalar_pending, cycle < 10)
             ctx.set(dut.statistic.ready, cycle >= 70)
             _, _, wait, offered = await ctx.tick().sample(dut.scalar_wait, dut.statistic.valid)
-            assert wait == (cycle < 10 or (offered and cycle < 70))
+            assert wait == (1 <= cycle < 10 or (offered and cycle < 70))
             waits.append(wait)
         assert sum(waits[10:]) > 10 and not ctx.get(dut.busy)
 
     simulate(dut, testbench)
 
 
-def test_without_active_slots_nothing_happens():
+def test_a_command_without_active_slots_is_dropped():
     dut = VectorEngine(config=small_config(3))
 
     async def testbench(ctx):
         ctx.set(dut.command.payload, Program(small_config(3), 0).steps[1].payload)
         ctx.set(dut.command.valid, 1)
         ctx.set(dut.loads.valid, 1)
+        taken = 0
         for _ in range(30):
-            _, _, ready, busy, loads = await ctx.tick().sample(
-                dut.command.ready, dut.busy, dut.loads.ready)
-            assert ready and not busy and not loads
+            _, _, ready, loads = await ctx.tick().sample(dut.command.ready, dut.loads.ready)
+            taken += ready
+            assert not loads
+        assert taken >= 5
 
     simulate(dut, testbench)
 
