@@ -244,17 +244,23 @@ class Core(wiring.Component):
             Counter.TOKENS: control.token,
             Counter.SATURATIONS: vector.saturated,
         }
-        m.d.comb += [
+        waiting, vector_waits = Signal(), Signal()
+        # The sequencer says a clock late what it waits for: so do all others.
+        m.d.sync += [
             cycle_cause.running.eq(control.running),
             # While the reader still runs ahead it is not for the host alone that a run waits.
             cycle_cause.host.eq(control.waiting & reader.ahead),
-            cycle_cause.tape.eq(sequencer.starved | control.waiting),
+            waiting.eq(control.waiting),
             cycle_cause.array.eq(array.step),
             cycle_cause.vector.eq(vector.element),
-            cycle_cause.scalar.eq(sequencer.scalar_wait | vector.scalar_wait),
+            vector_waits.eq(vector.scalar_wait),
             cycle_cause.burst.eq(mover.busy),
             cycle_cause.drain.eq(array.busy | vector.busy | ~sampler.idle),
             cycle_cause.token.eq(control.between),
+        ]
+        m.d.comb += [
+            cycle_cause.tape.eq(sequencer.starved | waiting),
+            cycle_cause.scalar.eq(sequencer.scalar_wait | vector_waits),
             counters.events.eq(Cat(events[counter] for counter in Counter)),
         ]
 

@@ -117,12 +117,13 @@ class RunControl(wiring.Component):
         state = Signal(State, init=State.RUNNING)
         error = Signal(Error, init=Error.NONE)
         plays = Signal(32)
-        faulty = (error != Error.NONE) & (error != Error.BAD_RUN)
+        faulty = Signal()
+        m.d.sync += faulty.eq((error != Error.NONE) & (error != Error.BAD_RUN))
         results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "TAPE_POSITION": self.position,
-                   "ERROR_POSITION": Mux(faulty, self.fault.position, 0),
-                   "ERROR_WORD": Mux(faulty, self.fault.word, 0)}
+                   "ERROR_POSITION": self.fault.position, "ERROR_WORD": self.fault.word}
+        of_fault = "ERROR_POSITION", "ERROR_WORD"
 
-        m.submodules.file = file = RegisterFile(delay=1)
+        m.submodules.file = file = RegisterFile(delay=2)
         connect(m, flipped(self.bus), file.bus)
         idle = Signal()
         start, stop, reset = Signal(), Signal(), Signal()
@@ -130,8 +131,12 @@ class RunControl(wiring.Component):
         for name, register in {**settings, **results}.items():
             at = address(name) - PAGES["run"].address
             # A register's own reset input does what gates would, but for the OR.
+            chosen = Signal(name=f"chosen_{name.lower()}")
             copy = Signal(len(Value.cast(register)), name=f"shown_{name.lower()}")
-            m.d.sync += copy.eq(Mux(file.addr == at, register, 0))
+            m.d.sync += [
+                chosen.eq((file.addr == at) & (faulty if name in of_fault else 1)),
+                copy.eq(Mux(chosen, register, 0)),
+            ]
             shown.append(copy)
             if name in settings:
                 with m.If(file.write & idle & (file.addr == at)):
@@ -141,11 +146,16 @@ class RunControl(wiring.Component):
             m.d.comb += strobe.eq(file.write & (file.addr == address(name) - PAGES["run"].address))
 
         # A strobe comes some clocks after the last setting.
-        bad, endless = Signal(), Signal()
-        ragged = (base | beats) % config.burst_beats
+        ragged, empty, too_long, endless = Signal(), Signal(), Signal(), Signal()
+        bad = ragged | empty | too_long
+        bursts = beats[burst_shift:]
+        end = Signal(len(bursts) + 1)
         m.d.sync += [
-            bad.eq((beats == 0) | (ragged != 0) | (self.active == 0)
-                   | (base + beats > config.memory_beats)),
+            ragged.eq((base | beats) % config.burst_beats != 0),
+            empty.eq((bursts == 0) | (self.active == 0)),
+            end.eq(base[burst_shift:] + bursts),
+            # More than 1 and only zeros, in bursts.
+            too_long.eq(end[-1] | (end[-2] & end[:-2].any())),
             endless.eq(count == 0),
         ]
         # So does the end of a play after its beginning.
@@ -158,7 +168,7 @@ class RunControl(wiring.Component):
             self.reader.p.beats.eq(beats),
             self.reader.p.plays.eq(count),
             self.reader.p.endless.eq(endless),
-            self.play.payload.eq(beats[burst_shift:]),
+            self.play.payload.eq(bursts),
         ]
         stopping, resetting = Signal(), Signal()
         with m.If(stop):
