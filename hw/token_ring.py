@@ -2,12 +2,12 @@
 
 from amaranth import *
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import exact_log2
 
 from trine.firmware.registers import RING_ENTRIES, TOKEN_BITS
 
+from .dual_port_ram import DualPortRAM
 from .link.bus import RegisterBus
 from .register_file import RegisterFile
 
@@ -40,7 +40,8 @@ class TokenRing(wiring.Component):
     entry : :py:`In(RingEntry)`
         What is written.
     en : :py:`In(1)`
-        Writes the entry behind the last one. Once it shows in the count, it can be read.
+        Writes the entry behind the last one. Once it shows in the count, it can be read; the
+        entry that is written in that very clock reads as anything.
 
     Memory: slots * 1024 rows of 50 bits, three block RAMs for each slot.
 
@@ -65,16 +66,14 @@ class TokenRing(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.storage = storage = Memory(
-            shape=RingEntry, depth=self.slots * RING_ENTRIES, init=[])
-        write = storage.write_port()
-        read = storage.read_port()
+        m.submodules.storage = storage = DualPortRAM(
+            width=RingEntry.as_shape().size, depth=self.slots * RING_ENTRIES)
 
         counts = Array(Signal(32, name=f"count_{n}") for n in range(self.slots))
         m.d.comb += [
-            write.addr.eq(Cat(counts[self.slot][:exact_log2(RING_ENTRIES)], self.slot)),
-            write.data.eq(self.entry),
-            write.en.eq(self.en),
+            storage.w_addr.eq(Cat(counts[self.slot][:exact_log2(RING_ENTRIES)], self.slot)),
+            storage.w_data.eq(self.entry),
+            storage.w_en.eq(self.en),
         ]
         with m.If(self.en):
             m.d.sync += counts[self.slot].eq(counts[self.slot] + 1)
@@ -88,8 +87,8 @@ class TokenRing(wiring.Component):
         connect(m, flipped(self.ring), ring_file.bus)
         # Two words an entry: the token, then the CRC.
         entry = Signal(RingEntry)
-        m.d.sync += entry.eq(read.data)
-        m.d.comb += read.addr.eq(ring_file.addr >> 1)
+        m.d.sync += entry.eq(storage.r_data)
+        m.d.comb += storage.r_addr.eq(ring_file.addr >> 1)
         with m.If(ring_file.addr < 2 * self.slots * RING_ENTRIES):
             m.d.comb += ring_file.word.eq(Mux(ring_file.addr[0], entry.crc, entry.token))
 
