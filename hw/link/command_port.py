@@ -3,6 +3,7 @@
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from trine.firmware.protocol import (
     ADDRESS_SPACE,
@@ -92,7 +93,7 @@ class CommandPort(wiring.Component):
 
         beat_shift = (self.beat_bytes - 1).bit_length()
         burst_mask = self.beat_bytes * self.burst_beats - 1
-        memory_size = self.beat_bytes << self.addr_width
+        memory_bits = beat_shift + self.addr_width
 
         # The frame at hand.
         seq = Signal(8)
@@ -109,21 +110,34 @@ class CommandPort(wiring.Component):
         greeted = Signal()
         m.d.comb += expected.eq(last_seq + 1)
 
-        is_memory = Signal()
-        is_write = Signal()
+        is_memory, is_write, keeps = Signal(), Signal(), Signal()
         m.d.comb += is_memory.eq((command != Command.READ) & (command != Command.WRITE))
+        m.d.comb += keeps.eq(~is_memory & (address & KEEP_ADDRESS != 0))
         m.d.comb += is_write.eq((command == Command.WRITE) | (command == Command.MEM_WRITE))
 
-        # Checks take one step a clock: measure, add, compare.
-        count = Signal(32)  # words of READ and WRITE, bytes of the others
-        end = Signal(33)
-        bad_count = Signal()
-        bad_address = Signal()
+        # Checks take one step a clock: measure, add, compare, judge. No count in range is above
+        # 2^16, so an access leaves its space only where all address bits above are ones, or where
+        # one beyond the space is set; adding up the lower 17 bits tells the rest.
+        count = Signal(17)  # words of READ and WRITE, bytes of the others
+        count_high = Signal()  # the count has more bits than that
+        end = Signal(18)
+        bad_count, bad_address = Signal(), Signal()
+
+        def beyond(value, bits):
+            """Whether ``value`` is above ``1 << bits``."""
+            return value[bits + 1:].any() | (value[bits] & value[:bits].any())
+
+        def leaves(space_bits, unused):
+            """Whether the access goes beyond ``1 << space_bits``."""
+            low = min(space_bits, len(count))
+            at_top = address[low:space_bits].all() if low < space_bits else Const(1)
+            over = at_top & beyond(end, low)
+            return address[space_bits:unused].any() | (over & ~keeps)
 
         m.d.comb += [
             registers.command.p.addr.eq(address),
             registers.command.p.count.eq(count),
-            registers.command.p.keep.eq(address & KEEP_ADDRESS != 0),
+            registers.command.p.keep.eq(keeps),
             registers.command.p.write.eq(is_write),
             memory.command.p.addr.eq(address >> beat_shift),
             memory.command.p.beats.eq(count >> beat_shift),
@@ -193,7 +207,7 @@ class CommandPort(wiring.Component):
                         m.next = "Measure"
 
             with m.State("Measure"):
-                m.d.sync += count.eq(fields[32:])
+                m.d.sync += [count.eq(fields[32:]), count_high.eq(fields[32 + len(count):].any())]
                 with m.If(command == Command.WRITE):
                     m.d.sync += count.eq(left >> 2)
                 with m.If(command == Command.MEM_WRITE):
@@ -201,22 +215,22 @@ class CommandPort(wiring.Component):
                 m.next = "Add"
 
             with m.State("Add"):
-                with m.If(is_memory):
-                    m.d.sync += end.eq(address + count)
-                with m.Else():
-                    m.d.sync += end.eq(address[:31] + Mux(address[31], 1, count))
+                low = address[:min(len(count), memory_bits)]
+                m.d.sync += end.eq(Mux(is_memory, low, address[:len(count)]) + count)
                 m.next = "Compare"
 
             with m.State("Compare"):
                 with m.If(is_memory):
-                    limit = Mux(command == Command.MEM_CRC, CRC_MAX, DATA_MAX)
-                    m.d.sync += bad_count.eq((count == 0) | (count > limit)
-                                             | (count & burst_mask != 0))
-                    m.d.sync += bad_address.eq((end > memory_size) | (address & burst_mask != 0))
+                    m.d.sync += bad_count.eq(
+                        (count == 0) | count_high | (count & burst_mask != 0)
+                        | Mux(command == Command.MEM_CRC, beyond(count, exact_log2(CRC_MAX)),
+                              beyond(count, exact_log2(DATA_MAX))))
+                    m.d.sync += bad_address.eq(leaves(memory_bits, 32)
+                                               | (address & burst_mask != 0))
                 with m.Else():
-                    m.d.sync += bad_count.eq((count == 0) | (count > DATA_MAX // 4)
+                    m.d.sync += bad_count.eq((count == 0) | beyond(count, exact_log2(DATA_MAX // 4))
                                              | (is_write & (left & 3 != 0)))
-                    m.d.sync += bad_address.eq(end > ADDRESS_SPACE)
+                    m.d.sync += bad_address.eq(leaves(exact_log2(ADDRESS_SPACE), 31))
                 m.next = "Judge"
 
             with m.State("Judge"):
