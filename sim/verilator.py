@@ -51,12 +51,12 @@ def verilator_root():
     return root
 
 
-def gather(work, options):
+def gather(work, options, fast):
     """Gather Verilator's C++ files into few units, each worth the time its headers take."""
-    for level, name, weight in (SLOW, "slow", 1), (FAST, "fast", 4):
+    for level, name, weight in (SLOW, "slow", 1), (fast, "fast", 4):
         groups = [[]]
         for path in sorted(work.glob("V*.cpp")):
-            if path.stem.endswith("__Slow") != (level == SLOW):
+            if path.stem.endswith("__Slow") != (name == "slow"):
                 continue
             if sum(other.stat().st_size for other in groups[-1]) > 500_000:
                 groups.append([])
@@ -68,7 +68,7 @@ def gather(work, options):
             yield Unit(source, source.with_suffix(".o"), [*options, level], cost)
 
 
-def build(sources, harness, *, top, trace=False, progress=None):
+def build(sources, harness, *, top, trace=False, fast=FAST, progress=None):
     """Build a shared library of a Verilog design and the C++ harness that drives it.
 
     Parameters
@@ -81,6 +81,9 @@ def build(sources, harness, *, top, trace=False, progress=None):
         The top module.
     trace : :class:`bool`
         Build the variant that can write a VCD file, which is slower. Defines ``VM_TRACE=1``.
+    fast : :class:`str`
+        How the compiler optimises what runs every cycle. For a few thousand cycles of a large
+        design, ``"-O0"`` takes the least time in all.
     progress : callable
         Called as ``progress(text, done, total)`` twice a second while something is built, in
         arbitrary units; see :func:`progress_bar`. Not called where the library exists.
@@ -103,7 +106,7 @@ def build(sources, harness, *, top, trace=False, progress=None):
                "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0",
                "-DVM_TRACE_SAIF=0", f"-DVM_TRACE={trace:d}", f"-DVM_TRACE_VCD={trace:d}"]
     tools = digest(importlib.metadata.version("verilator"), identity, platform.platform(),
-                   *command, *OPTIONS, *options, *VERILATE, FAST, RUNTIME, SLOW)
+                   *command, *OPTIONS, *options, *VERILATE, fast, RUNTIME, SLOW)
     texts = [text for name in sorted(sources) for text in (name, sources[name])]
     key = digest(tools, top, *texts, *(path.read_bytes() for path in harness))
     log = cache_folder() / "logs" / f"{top}-{key}.log"
@@ -128,8 +131,8 @@ def build(sources, harness, *, top, trace=False, progress=None):
                  env={"VERILATOR_ROOT": str(root)})
         runtime = stored("runtime", tools, make_runtime)
         own = [*options, f"-I{work}"]
-        units = [*gather(work, own), *(
-            Unit(path, work / f"{path.stem}.o", [*own, FAST], 600_000) for path in harness)]
+        units = [*gather(work, own, fast), *(
+            Unit(path, work / f"{path.stem}.o", [*own, fast], 600_000) for path in harness)]
         compile_all(units, log, what=top, progress=progress)
         link([*(unit.target for unit in units), *sorted(runtime.glob("*.o"))],
              folder / f"{top}.so", log, what=top)
