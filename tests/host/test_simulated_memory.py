@@ -45,7 +45,7 @@ def test_sweep_finds_other_windows(window):
 
     assert found.window == window
     # Worse and worse, the further off.
-    assert errors[0] == errors[1] == 2 * SIZE // 2 > errors[2] > 0 == errors[4]
+    assert min(errors[:2]) > 0.99 * SIZE > max(errors[2:4]) and errors[2] > 0 == errors[4]
 
 
 @pytest.mark.slow
