@@ -33,6 +33,8 @@ MEMORIES = [
     (32, 256, 8, False), (9, 2048, 9, True), (36, 512, 36, True), (40, 1024, 40, False),
     (7, 16, 7, False), (20, 32, 20, True),
 ]
+#: Memories with one address for both: bits, rows, and what a read in the clock of a write gives.
+SHARED = [(18, 1024, "old"), (9, 2048, "new"), (4, 4096, "nothing")]
 #: Multipliers: bits of the factors, and whether they are signed.
 PRODUCTS = [(18, 18, True), (18, 18, False), (16, 17, True), (9, 12, False), (32, 32, True)]
 
@@ -110,7 +112,8 @@ class Cells(wiring.Component):
     """Memories, multipliers and leaves, all on the same inputs, and their outputs side by side."""
 
     def __init__(self):
-        widths = ([width for width, *_ in MEMORIES] + [a + b for a, b, _ in PRODUCTS] + [36, 36])
+        widths = [*(width for width, *_ in MEMORIES), *(width for width, *_ in SHARED),
+                  *(a + b for a, b, _ in PRODUCTS), 36, 36]
         super().__init__({
             "w_addr": In(14), "w_data": In(40), "w_en": In(5), "r_addr": In(14), "r_en": In(1),
             **{f"o_{n}": Out(width) for n, width in enumerate(widths)}})
@@ -130,13 +133,22 @@ class Cells(wiring.Component):
                 read.addr.eq(self.r_addr), read.en.eq(self.r_en),
                 getattr(self, f"o_{n}").eq(read.data),
             ]
-        for n, (a, b, is_signed) in enumerate(PRODUCTS, len(MEMORIES)):
+        for n, (width, depth, seen) in enumerate(SHARED, len(MEMORIES)):
+            m.submodules[f"memory_{n}"] = storage = Memory(shape=width, depth=depth, init=[])
+            write = storage.write_port()
+            read = storage.read_port(transparent_for=[write] if seen == "new" else [])
+            m.d.comb += [
+                write.addr.eq(self.w_addr), write.data.eq(self.w_data), write.en.eq(self.w_en),
+                read.addr.eq(self.w_addr), getattr(self, f"o_{n}").eq(read.data),
+                read.en.eq(self.r_en & ~((seen == "nothing") & write.en)),
+            ]
+        for n, (a, b, is_signed) in enumerate(PRODUCTS, len(MEMORIES) + len(SHARED)):
             factors = self.w_data[:a], Cat(self.r_addr, self.w_addr, self.w_data)[:b]
             if is_signed:
                 factors = [factor.as_signed() for factor in factors]
             m.d.sync += getattr(self, f"o_{n}").eq(factors[0] * factors[1])
 
-        n = len(MEMORIES) + len(PRODUCTS)
+        n = len(MEMORIES) + len(SHARED) + len(PRODUCTS)
         m.submodules.multiplier = multiplier = MultiplierLeaf()
         m.submodules.memory = memory = MemoryLeaf()
         m.d.comb += [
@@ -195,7 +207,9 @@ def test_cells_equal_their_twins():
     text = run_cells()
     # All that the models know, but for byte-wide ports and resets, is in it.
     for what in ("DP16KD #", "PDPW16KD #", "MULT18X18D #", "CCU2C #", "TRELLIS_DPR16X4 #",
-                 *(f".DATA_WIDTH_B(32'd{width})" for width in (1, 2, 4, 9, 18, 36))):
+                 *(f".DATA_WIDTH_B(32'd{width})" for width in (1, 2, 4, 9, 18, 36)),
+                 *(f'.WRITEMODE_A("{mode}")'
+                   for mode in ("NORMAL", "WRITETHROUGH", "READBEFOREWRITE"))):
         assert what in text
 
 
