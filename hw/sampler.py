@@ -34,7 +34,7 @@ class Sampler(wiring.Component):
         Logits, with 16 fraction bits, one in ``interval`` clocks.
     clear : :py:`In(1)`
         Strobe at the start of a token, while idle: forgets the token's rows, not the CRC. Rows may
-        be offered at once; they wait for ``clear_time``.
+        be offered from the next clock on; they wait for ``clear_time``.
     crc_clear : :py:`In(slots)`
         Strobes, while idle: start the CRC of these slots anew.
     gumbel : :py:`In(1)`
@@ -109,43 +109,51 @@ class Sampler(wiring.Component):
         clear, crc_clear = Signal(), Signal.like(self.crc_clear)
         m.d.sync += [clear.eq(self.clear), crc_clear.eq(self.crc_clear)]
 
-        # Rows are numbered through the token.
-        taken = self.logits.valid & self.logits.ready
+        # A row from afar stands in registers of its own first, and is given its number from there:
+        # rows are numbered through the token.
+        here, there = Signal(self.logits.payload.shape(), reset_less=True), Signal()
         base = Signal(18)
-        number = Signal(18)
-        m.d.comb += number.eq(base + self.logits.p.row)
-        with m.If(self.clear):
-            m.d.sync += base.eq(0)
-        with m.Elif(taken & self.logits.p.last):
-            m.d.sync += base.eq(number + 1)
+        row = Signal(score.i.payload.shape(), reset_less=True)
+        waiting, go, gone = Signal(), Signal(), Signal()
+        move, ends = Signal(), Signal()
+        m.d.comb += [
+            self.logits.ready.eq(~there),
+            move.eq(there & ~waiting & ~gone & ~clear),
+        ]
+        with m.If(self.logits.ready):
+            m.d.sync += [here.eq(self.logits.payload), there.eq(self.logits.valid)]
+        with m.If(move):
+            m.d.sync += [there.eq(0), waiting.eq(1)]
+            m.d.sync += [row.slot.eq(here.slot), row.row.eq(base + here.row),
+                         row.logit.eq(here.logit), ends.eq(here.last)]
 
-        # All parts take a row in the same clock. The candidates take the longest: when they are
-        # ready, so are the others.
-        row = Signal(score.i.payload.shape())
-        waiting, go = Signal(), Signal()
+        # All parts take a row; the candidates take the longest, and the others are ready again
+        # when they are, who are given it one clock later. Till then nothing moves.
         others = (score.i, crc.i, buffer.i)
         m.d.comb += [
             go.eq(waiting & candidates.i.ready),
-            self.logits.ready.eq((~waiting | go) & ~self.clear),
             candidates.i.valid.eq(waiting),
-            *(part.valid.eq(go) for part in others),
+            *(part.valid.eq(gone) for part in others),
             *(part.p[name].eq(row[name]) for part in (candidates.i, *others)
               for name, _ in part.payload.shape()),
         ]
-        with m.If(self.logits.ready):
-            m.d.sync += waiting.eq(self.logits.valid)
-        with m.If(taken):
-            m.d.sync += [row.slot.eq(self.logits.p.slot), row.row.eq(number),
-                         row.logit.eq(self.logits.p.logit)]
+        m.d.sync += gone.eq(go)
+        with m.If(go):
+            m.d.sync += waiting.eq(0)
+        with m.If(clear):
+            m.d.sync += base.eq(0)
+        with m.Elif(gone & ends):
+            m.d.sync += base.eq(row.row + 1)
 
         # What follows a row has ended when the slowest part has.
         settle = Signal(range(score.latency_gumbel + argmax.latency + 1))
-        with m.If(go):
+        with m.If(gone):
             m.d.sync += settle.eq(Mux(self.gumbel, score.latency_gumbel, score.latency)
                                   + argmax.latency)
         with m.Elif(settle != 0):
             m.d.sync += settle.eq(settle - 1)
-        m.d.comb += self.idle.eq(~waiting & ~clear & (settle == 0) & candidates.idle & crc.i.ready)
+        m.d.comb += self.idle.eq(~there & ~waiting & ~gone & ~clear & (settle == 0)
+                                 & candidates.idle & crc.i.ready)
 
         wiring.connect(m, score=score.o, argmax=argmax.i)
         m.d.comb += [

@@ -9,11 +9,11 @@ from ..memory.sdram_pins import SDRAMPins
 __all__ = ["SDRAMPads", "default_degrees"]
 
 # When data can be exchanged, in ns behind the edge of our clock, by the arrangement of registers
-# below and the slowest chip. The chip's set-up 1.5 and hold 0.8; it gives data from 5.4 after an
-# edge until 2.5 after the next one (SDRAM data sheets). Clock to pin of an ECP5 -6 about 3.6, from
-# pin to register 0.7 set-up and 0.8 hold: assumed.
+# below, for the slowest and the fastest chip and FPGA. The chip's set-up 1.5 and hold 0.8; it gives
+# data from 5.4 after an edge until 2.5 after the next one (SDRAM data sheets). Clock to pin of an
+# ECP5 -6 from 2.2 to 3.6, from pin to register 0.7 set-up and 0.8 hold: assumed.
 _WRITE_FROM, _WRITE_UNTIL = 1.5, 0.8
-_READ_FROM, _READ_UNTIL = 5.4 + 3.6 + 0.7, 2.5 + 3.6 - 0.8
+_READ_FROM, _READ_UNTIL = 5.4 + 3.6 + 0.7, 2.5 + 2.2 - 0.8
 
 
 def phase_window(clock_hz):
@@ -28,8 +28,8 @@ def phase_window(clock_hz):
 def default_degrees(clock_hz):
     """Return the phase to begin with, in degrees: a third into the window.
 
-    What others found to work lies in the early half: 45 to 330 degrees, 90 to 270, and 180, at
-    100 MHz; 0 to 225 at 112.5 MHz. `trine selftest --phase-sweep` finds a board's own window.
+    What others found to work on boards lies earlier rather than later: 45 to 330 degrees, 90 to
+    270, and 180, at 100 MHz. `trine selftest --phase-sweep` finds a board's own window.
     """
     first, last = phase_window(clock_hz)
     return first + (last - first) / 3

@@ -55,10 +55,10 @@ class StatusLEDs(wiring.Component):
 
         # The top bits of one counter are a slow clock; its turn is carried in two steps.
         low, high = Signal(12), Signal(max(2, (self.clock_hz // 16).bit_length() - 11))
-        turn, tick = Signal(), Signal()
-        m.d.sync += [Cat(low, turn).eq(low + 1), tick.eq(0)]
+        turn, full, tick = Signal(), Signal(), Signal()
+        m.d.sync += [Cat(low, turn).eq(low + 1), full.eq(high[:-1].all()), tick.eq(turn & full)]
         with m.If(turn):
-            m.d.sync += [high.eq(high + 1), tick.eq(high[:-1].all())]
+            m.d.sync += high.eq(high + 1)
 
         def stretched(event):
             level, seen = Signal(), Signal()

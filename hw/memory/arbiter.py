@@ -5,6 +5,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
+from ..skid_buffer import SkidBuffer
 from .signature import BURST_BEATS_WIDTH, MemorySignature
 
 __all__ = ["BurstArbiter", "BurstRequest", "ReadBeat"]
@@ -104,7 +105,10 @@ class BurstArbiter(wiring.Component):
         m.submodules.read_fifo = read_fifo = fifo.SyncFIFO(width=width, depth=2 * burst)
         m.submodules.write_fifo = write_fifo = fifo.SyncFIFO(width=width, depth=2 * burst)
         connect(m, tape_fifo.r_stream, flipped(memory.data))
-        connect(m, read_fifo.r_stream, flipped(memory.rdata))
+        # From here the way to those who read is long.
+        m.submodules.read_border = read_border = SkidBuffer(width)
+        connect(m, read_fifo.r_stream, read_border.i)
+        connect(m, read_border.o, flipped(memory.rdata))
         connect(m, write_fifo.w_stream, flipped(memory.wdata))
         connect(m, write_fifo.r_stream, flipped(self.stored))
         m.d.comb += [
@@ -186,13 +190,15 @@ class BurstArbiter(wiring.Component):
                 tape_left.eq(tape_left - 1),
             ]
 
+        # What came or went counts a clock later: there is only more than is known.
+        tape_went, read_went, write_came = Signal(), Signal(), Signal()
         m.d.sync += [
-            tape_room.eq(tape_room - Mux(claims_tape, burst, 0)
-                         + (memory.data.valid & memory.data.ready)),
-            read_room.eq(read_room - Mux(claims_read, burst, 0)
-                         + (memory.rdata.valid & memory.rdata.ready)),
-            write_here.eq(write_here - Mux(claims_write, burst, 0)
-                          + (memory.wdata.valid & memory.wdata.ready)),
+            tape_went.eq(tape_fifo.r_en & tape_fifo.r_rdy),
+            read_went.eq(read_fifo.r_en & read_fifo.r_rdy),
+            write_came.eq(memory.wdata.valid & memory.wdata.ready),
+            tape_room.eq(tape_room - Mux(claims_tape, burst, 0) + tape_went),
+            read_room.eq(read_room - Mux(claims_read, burst, 0) + read_went),
+            write_here.eq(write_here - Mux(claims_write, burst, 0) + write_came),
         ]
 
         # Last, for it overrules a command taken or started in the same clock.
