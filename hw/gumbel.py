@@ -1,5 +1,8 @@
 """Gumbel noise from a hash of seed, position and row."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -39,24 +42,25 @@ class Gumbel(wiring.Component):
 
         # The hash: x, y, z are c, b, a in turn, so that all steps differ only in the rotation.
         x, y, z = (Signal(32, name=name, reset_less=True) for name in "xyz")
-        step = Signal(range(len(HASH_ROTATIONS) + 1))
+        # One of the steps is under way, or none: an AND and an OR choose faster than a number.
+        step = Signal(len(HASH_ROTATIONS))
+        idle = Signal(init=1)
         rotated = Signal(32)
-        with m.Switch(step):
-            for n, rotation in enumerate(HASH_ROTATIONS):
-                with m.Case(n + 1):
-                    m.d.comb += rotated.eq(y.rotate_left(rotation))
-
-        m.d.comb += self.i.ready.eq(step == 0)
-        with m.If(step != 0):
-            # Wraps to 0 behind the last step.
-            m.d.sync += [x.eq(z), y.eq((x ^ y) - rotated), z.eq(y), step.eq(step + 1)]
+        m.d.comb += [
+            rotated.eq(reduce(or_, (y.rotate_left(rotation) & strobe.replicate(32)
+                                    for rotation, strobe in zip(HASH_ROTATIONS, step)))),
+            self.i.ready.eq(idle),
+        ]
+        m.d.sync += step.eq(step << 1)
+        with m.If(~idle):
+            m.d.sync += [x.eq(z), y.eq((x ^ y) - rotated), z.eq(y), idle.eq(step[-1])]
         with m.Elif(self.i.valid):
             m.d.sync += [x.eq(self.i.p.row + HASH_START), y.eq(self.i.p.position + HASH_START),
-                         z.eq(self.i.p.seed + HASH_START), step.eq(1)]
+                         z.eq(self.i.p.seed + HASH_START), step.eq(1), idle.eq(0)]
 
         # Strobes of the clocks behind the hash's last step.
         stages = Signal(8)
-        m.d.sync += stages.eq(Cat(step == len(HASH_ROTATIONS), stages))
+        m.d.sync += stages.eq(Cat(step[-1], stages))
 
         # Place of the leading one, by halves: of 32 bits, 16, then 8, 4, 2.
         c, b = y, z

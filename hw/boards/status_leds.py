@@ -60,8 +60,10 @@ class StatusLEDs(wiring.Component):
         with m.If(turn):
             m.d.sync += high.eq(high + 1)
 
-        def stretched(event):
-            level, seen = Signal(), Signal()
+        def stretched(strobe):
+            # Events come from afar.
+            event, level, seen = Signal(), Signal(), Signal()
+            m.d.sync += event.eq(strobe)
             m.d.sync += seen.eq(event | (seen & ~tick))
             with m.If(event):
                 m.d.sync += level.eq(1)

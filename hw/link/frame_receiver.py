@@ -95,6 +95,7 @@ class FrameReceiver(wiring.Component):
         # From the buffers, through the block RAM's register and one more before any logic.
         source = Signal()
         at = Signal(range(BODY_MAX))
+        end = Signal(range(BODY_MAX))
         reading = Signal()
         fetched = Signal()
         send = Signal()
@@ -108,14 +109,14 @@ class FrameReceiver(wiring.Component):
             get.en.eq(fetch),
         ]
         with m.If(self.frame.valid & self.frame.ready):
-            m.d.sync += [reading.eq(1), at.eq(0)]
+            m.d.sync += [reading.eq(1), at.eq(0), end.eq(self.frame.payload - 1)]
         with m.If(send):
             m.d.sync += [self.bytes.valid.eq(fetched), self.bytes.payload.eq(get.data)]
         with m.If(fetch):
             m.d.sync += fetched.eq(reading)
             with m.If(reading):
                 m.d.sync += at.eq(at + 1)
-                with m.If(at == lengths[source] - 1):
+                with m.If(at == end):
                     m.d.sync += [reading.eq(0), source.eq(~source)]
                     m.d.sync += full.bit_select(source, 1).eq(0)
 

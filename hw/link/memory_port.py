@@ -45,8 +45,8 @@ class BurstSignature(wiring.Signature):
 class MemoryPort(wiring.Component):
     """Reads, writes or sums up a piece of memory.
 
-    A byte a clock is read, written or summed, as far as the memory follows; where a beat is one
-    byte, a byte is written every second clock.
+    A byte a clock is written, as far as the memory follows; where a beat is one byte, every second
+    clock. Reading and summing take a clock more for each beat. A command has two beats or more.
 
     Parameters
     ----------
@@ -104,12 +104,13 @@ class MemoryPort(wiring.Component):
             burst.p.write.eq(action == MemoryAction.WRITE),
         ]
 
-        # Beats of the piece that were moved.
-        moved = Signal(longest_bits + 1, init=1)
+        # Beats of the piece that were moved, and two: so `last_beat` says in time that only one is
+        # left. A piece has two or more.
+        moved = Signal(longest_bits + 1, init=2)
         moves = Signal()
-        last_beat = moved == burst.p.beats
+        last_beat = Signal()
         with m.If(moves):
-            m.d.sync += moved.eq(moved + 1)
+            m.d.sync += [moved.eq(moved + 1), last_beat.eq(moved == burst.p.beats)]
 
         # Bytes to beats, and a beat that waits for the memory.
         lane = Signal(range(self.beat_bytes))
@@ -166,7 +167,7 @@ class MemoryPort(wiring.Component):
                         m.next = "Write"
 
             with m.State("Read"):
-                m.d.comb += rdata.ready.eq(~here | (takes & last_lane))
+                m.d.comb += rdata.ready.eq(~here)
                 with m.If(rdata.valid & rdata.ready):
                     m.d.comb += moves.eq(1)
                     m.d.sync += [leaving.eq(rdata.payload), here.eq(1)]
@@ -193,7 +194,8 @@ class MemoryPort(wiring.Component):
                     m.next = "Finish-Piece"
 
             with m.State("Finish-Piece"):
-                m.d.sync += [moved.eq(1), addr[longest_bits:].eq(addr[longest_bits:] + 1)]
+                m.d.sync += [moved.eq(2), last_beat.eq(0),
+                             addr[longest_bits:].eq(addr[longest_bits:] + 1)]
                 with m.If(whole):
                     m.d.sync += wholes.eq(wholes - 1)
                 with m.Else():

@@ -64,8 +64,14 @@ class ReplyBuffer(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 
-        def send(byte, *, last):
-            m.d.sync += [self.o.valid.eq(1), self.o.p.data.eq(byte), self.o.p.last.eq(last)]
+        # A byte is of the header or of the memory, whose output is slow: each has a register that
+        # is zero where the other one is meant.
+        header, body = Signal(8, reset_less=True), Signal(8, reset_less=True)
+        m.d.comb += self.o.p.data.eq(header | body)
+
+        def send(byte, *, last, register=header):
+            m.d.sync += [self.o.valid.eq(1), header.eq(0), body.eq(0), register.eq(byte),
+                         self.o.p.last.eq(last)]
 
         with m.FSM():
             with m.State("Take-Reply"):
@@ -98,7 +104,7 @@ class ReplyBuffer(wiring.Component):
             with m.State("Send-Payload"):
                 # `at` is one ahead of the byte in the memory's register.
                 with m.If(get.en):
-                    send(get.data, last=at == length)
+                    send(get.data, last=at == length, register=body)
                     m.d.sync += at.eq(at + 1)
                     with m.If(at == length):
                         m.next = "Take-Reply"

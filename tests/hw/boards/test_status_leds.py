@@ -45,7 +45,7 @@ def test_an_event_of_one_clock_is_seen(event):
         ctx.set(getattr(dut, event), 1)
         await ctx.tick()
         ctx.set(getattr(dut, event), 0)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
         lit = 0
         while event in shown(ctx, dut):
             await ctx.tick().repeat(64)
