@@ -142,12 +142,13 @@ class RunControl(wiring.Component):
                 with m.If(file.write & idle & (file.addr == at)):
                     m.d.sync += register.eq(file.data)
         m.d.comb += file.word.eq(reduce(or_, shown))
-        for name, strobe in ("START", start), ("STOP", stop), ("RESET", reset):
-            m.d.comb += strobe.eq(file.write & (file.addr == address(name) - PAGES["run"].address))
+        for name, strobe, domain in (("START", start, m.d.sync), ("STOP", stop, m.d.sync),
+                                     ("RESET", reset, m.d.comb)):
+            domain += strobe.eq(file.write & (file.addr == address(name) - PAGES["run"].address))
 
         # A strobe comes some clocks after the last setting.
         ragged, empty, too_long, endless = Signal(), Signal(), Signal(), Signal()
-        bad = ragged | empty | too_long
+        bad = Signal()
         bursts = beats[burst_shift:]
         end = Signal(len(bursts) + 1)
         m.d.sync += [
@@ -157,6 +158,7 @@ class RunControl(wiring.Component):
             # More than 1 and only zeros, in bursts.
             too_long.eq(end[-1] | (end[-2] & end[:-2].any())),
             endless.eq(count == 0),
+            bad.eq(ragged | empty | too_long),
         ]
         # So does the end of a play after its beginning.
         following, last = Signal.like(plays), Signal()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine.firmware.protocol import GATEWARE_VERSION
 
+from ..skid_buffer import SkidBuffer
 from .bus import RegisterBus
 from .cobs_decoder import CobsDecoder
 from .cobs_encoder import CobsEncoder
@@ -72,7 +73,9 @@ class Link(wiring.Component):
         connect(m, rx=flipped(self.rx), decoder=decoder.i)
         connect(m, decoder=decoder.o, receiver=receiver.i)
         connect(m, receiver=receiver.frame, commands=commands.frame)
-        connect(m, receiver=receiver.bytes, commands=commands.bytes)
+        m.submodules.border = border = SkidBuffer(8)
+        connect(m, receiver=receiver.bytes, border=border.i)
+        connect(m, border=border.o, commands=commands.bytes)
         connect(m, commands=commands.o, sender=sender.i)
         connect(m, sender=sender.o, encoder=encoder.i)
         connect(m, encoder=encoder.o, tx=flipped(self.tx))

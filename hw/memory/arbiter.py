@@ -105,11 +105,13 @@ class BurstArbiter(wiring.Component):
         m.submodules.read_fifo = read_fifo = fifo.SyncFIFO(width=width, depth=2 * burst)
         m.submodules.write_fifo = write_fifo = fifo.SyncFIFO(width=width, depth=2 * burst)
         connect(m, tape_fifo.r_stream, flipped(memory.data))
-        # From here the way to those who read is long.
+        # From here the ways to those who read and write are long.
         m.submodules.read_border = read_border = SkidBuffer(width)
         connect(m, read_fifo.r_stream, read_border.i)
         connect(m, read_border.o, flipped(memory.rdata))
-        connect(m, write_fifo.w_stream, flipped(memory.wdata))
+        m.submodules.write_border = write_border = SkidBuffer(width)
+        connect(m, write_border.o, write_fifo.w_stream)
+        connect(m, write_border.i, flipped(memory.wdata))
         connect(m, write_fifo.r_stream, flipped(self.stored))
         m.d.comb += [
             tape_fifo.w_data.eq(self.beat.data),
