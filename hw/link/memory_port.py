@@ -96,11 +96,13 @@ class MemoryPort(wiring.Component):
         wholes = Signal(range(CRC_MAX // DATA_MAX + 1))
         rest = Signal(longest_bits)
         whole = Signal()
+        beats = Signal(longest_bits + 1)  # of the piece, found in a clock of its own
+        m.d.sync += beats.eq(Mux(whole, 1 << longest_bits, rest))
         burst, wdata, rdata = self.memory.burst, self.memory.wdata, self.memory.rdata
         m.d.comb += [
             whole.eq(wholes != 0),
             burst.p.addr.eq(addr),
-            burst.p.beats.eq(Mux(whole, 1 << longest_bits, rest)),
+            burst.p.beats.eq(beats),
             burst.p.write.eq(action == MemoryAction.WRITE),
         ]
 
@@ -157,7 +159,7 @@ class MemoryPort(wiring.Component):
                     written.eq(0),
                 ]
                 with m.If(self.command.valid):
-                    m.next = "Request-Burst"
+                    m.next = "Find-Piece"
 
             with m.State("Request-Burst"):
                 m.d.comb += burst.valid.eq(1)
