@@ -36,8 +36,7 @@ class TernaryArray(wiring.Component):
     With bytes at hand a tile takes ``cols + 1`` clocks, or its number of sums and ``drain_gap``
     where that is more. The first sum is offered ``latency + cols`` clocks after the command.
 
-    On ECP5 a lane takes about 40 LUT4 (24 accumulate, 4 decode, 12 drain), what is there once 250,
-    and each bit of an accumulator two and a half registers.
+    What it takes on ECP5 is in ``docs/area.md``.
 
     Parameters
     ----------
