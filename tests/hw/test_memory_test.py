@@ -21,6 +21,8 @@ from trine.sim.link_model import BoardModel
 
 WRITE, READ, INVERT = MemoryTestMode
 SEED = 0x2545F491
+#: How often the end is looked for before the test gives up.
+_PATIENCE = 1000
 
 
 def config(memory_bytes=2, chunks=4):
@@ -39,8 +41,12 @@ async def begin(ctx, bus, mode, *, base=0, end=0, seed=SEED):
 
 async def finish(ctx, bus):
     """Wait for the end; return wrong beats, the first one's address, wrong bits."""
-    while await bus_read(ctx, bus, place("BUSY")):
+    for _ in range(_PATIENCE):
+        if not await bus_read(ctx, bus, place("BUSY")):
+            break
         await ctx.tick().repeat(64)
+    else:
+        raise AssertionError(f"still busy after {64 * _PATIENCE} clocks")
     return [await bus_read(ctx, bus, place(name)) for name in ("ERRORS", "FIRST", "BITS")]
 
 
