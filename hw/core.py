@@ -23,7 +23,6 @@ from .sampler import Sampler
 from .sampler_port import SamplerPort
 from .scalar_unit import ScalarUnit
 from .sequencer import Sequencer
-from .skid_buffer import SkidBuffer
 from .tape_reader import TapeReader
 from .ternary_array import TernaryArray
 from .token_feed import TokenFeed
@@ -212,10 +211,7 @@ class Core(wiring.Component):
         connect(m, sequencer=sequencer.fill, vector=vector.fill)
         connect(m, array=array.codes, code_memory=code_memory.read)
         connect(m, vector=vector.codes, code_memory=code_memory.write)
-        # A skid buffer, for the way from the array's lanes to the engine is long.
-        m.submodules.sums = sums = unit(SkidBuffer(array.sums.payload.shape()))
-        connect(m, array=array.sums, buffer=sums.i)
-        connect(m, buffer=sums.o, vector=vector.sums)
+        connect(m, array=array.sums, vector=vector.sums)
         connect(m, mover=mover.loads, vector=vector.loads)
         connect(m, vector=vector.stores, mover=mover.stores)
         connect(m, vector=vector.logits, sampler=sampler.logits)

@@ -5,8 +5,9 @@ from operator import or_
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .credit_queue import CreditQueue
 from .lowest import lowest
 from .vector_command import sum_layout
 
@@ -31,12 +32,13 @@ def tile_layout(config):
 class Drain(wiring.Component):
     """Serialises tiles: by active slot, then by row, as :mod:`trine.sim.golden.drain` orders them.
 
-    A tile is looked at for one clock, then read where it stands, one sum a clock while ``sums`` is
-    ready, and taken when its last sum is read. Inactive slots take no time. Where no slot is
-    active, tiles are dropped.
+    A tile is looked at for one clock, then read where it stands, one sum a clock while there is
+    room in the queue that gives them out, and taken when its last sum is read. Inactive slots take
+    no time. Where no slot is active, tiles are dropped.
 
     The multiplexer copies the tile into registers of which all but one are reset, and takes them
     together. It takes 7 LUT4 for each bit of 20 lanes; a plain one is mapped to 40 by Yosys.
+    Nothing holds it up: the :class:`CreditQueue` behind it has a place for each sum read.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ class Drain(wiring.Component):
         Clocks from a tile offered to its first sum offered.
     """
 
-    latency = 3
+    latency = 4
 
     def __init__(self, *, config):
         self.config = config
@@ -76,8 +78,8 @@ class Drain(wiring.Component):
         m = Module()
 
         tile = self.tile.p
-        advance = Signal()
-        m.d.comb += advance.eq(~self.sums.valid | self.sums.ready)
+        m.submodules.queue = queue = CreditQueue(sum_layout(self.config))
+        connect(m, queue=queue.o, drain=flipped(self.sums))
 
         # The slot to read: the lowest of those that remain.
         drained = Signal(self.config.slots)
@@ -97,40 +99,42 @@ class Drain(wiring.Component):
         lane = Signal(range(self.config.lanes))
         lane_mask = Signal(self.config.lanes)
         m.d.comb += [
-            reading.eq(present & remaining.any()),
-            self.tile.ready.eq(present & (~remaining.any() | (advance & last_lane & last_slot))),
+            reading.eq(present & remaining.any() & queue.room),
+            queue.begin.eq(reading),
+            self.tile.ready.eq(present & (~remaining.any() | (reading & last_lane & last_slot))),
         ]
         m.d.sync += present.eq(self.tile.valid & ~self.tile.ready)
-        with m.If(~present | (reading & advance & last_lane)):
+        with m.If(~present | (reading & last_lane)):
             m.d.sync += [lane.eq(0), lane_mask.eq(1), last_lane.eq(tile.rows == 1)]
-        with m.Elif(reading & advance):
+        with m.Elif(reading):
             m.d.sync += [lane.eq(lane + 1), lane_mask.eq(lane_mask << 1),
                          last_lane.eq(tile.rows == lane + 2)]
-        with m.If(reading & advance & last_lane):
+        with m.If(reading & last_lane):
             m.d.sync += drained.eq(Mux(last_slot, 0, ~others))
 
         # One register for each sum, reset where another one is read.
-        read = Signal()
-        described = Signal(sum_layout(self.config), reset_less=True)
         picked = []
         for n in range(self.config.slots):
             for k in range(self.config.lanes):
                 one = Signal(self.config.acc_width, name=f"picked_{n}_{k}", reset_less=True)
                 picked.append(one)
-                with m.If(advance):
-                    m.d.sync += one.eq(tile.sums[n][k])
-                    with m.If(~(slot_mask[n] & lane_mask[k])):
-                        m.d.sync += one.eq(0)
-        with m.If(advance):
-            m.d.sync += [
-                described.slot.eq(slot),
-                described.row.eq(tile.row + lane),
-                described.last.eq(tile.last & last_lane & last_slot),
-                read.eq(reading),
-                self.sums.valid.eq(read),
-                self.sums.payload.eq(described),
-                self.sums.p.sum.eq(reduce(or_, picked)),
-            ]
+                m.d.sync += one.eq(tile.sums[n][k])
+                with m.If(~(slot_mask[n] & lane_mask[k])):
+                    m.d.sync += one.eq(0)
 
-        m.d.comb += self.busy.eq(self.tile.valid | read | self.sums.valid)
+        read, described = Signal(), Signal(sum_layout(self.config), reset_less=True)
+        arriving = Signal.like(described, reset_less=True)
+        m.d.sync += [
+            read.eq(reading),
+            described.slot.eq(slot),
+            described.row.eq(tile.row + lane),
+            described.last.eq(tile.last & last_lane & last_slot),
+            queue.i.valid.eq(read),
+            arriving.eq(described),
+            arriving.sum.eq(reduce(or_, picked)),
+        ]
+        m.d.comb += [
+            queue.i.payload.eq(arriving),
+            self.busy.eq(self.tile.valid | ~queue.empty),
+        ]
         return m

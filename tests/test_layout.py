@@ -61,6 +61,7 @@ NO_GOLDEN = {
     "sdram_banks",          # gives commands
     "sequencer",            # sim/golden/machine.py
     "sigmoid",              # sim/golden/vector.py: sigmoid
+    "credit_queue",         # moves data
     "skid_buffer",          # moves data
     "slot_memory",          # moves data
     "statistics",           # sim/golden/vector.py: statistic
