@@ -122,9 +122,11 @@ class TernaryArray(wiring.Component):
         lanes, step_bytes = self.config.lanes, self.config.step_bytes
         tile = drain.tile
         command = Signal(ArrayCommand)
-        col = Signal.like(command.cols)
-        next_col = Signal.like(command.cols)
-        m.d.comb += next_col.eq(col + 1)
+
+        # The column, and the one behind the next: what is compared is known two steps ahead.
+        col, second = Signal.like(command.cols), Signal.like(command.cols)
+        last_col, single = Signal(), Signal()
+        m.d.sync += single.eq(command.cols == 1)
 
         # The running tile, if there is one.
         started, last = Signal(), Signal()
@@ -171,6 +173,8 @@ class TernaryArray(wiring.Component):
                 bytes_.eq(next_bytes),
                 next_row.eq(next_row + lanes),
                 col.eq(0),
+                second.eq(2),
+                last_col.eq(single),
             ]
 
         with m.FSM():
@@ -185,7 +189,7 @@ class TernaryArray(wiring.Component):
                     m.next = "Measure"
 
             with m.State("Measure"):
-                # `rows_left` follows the command.
+                # `rows_left` and `single` follow the command.
                 m.next = "Change"
 
             with m.State("Change"):
@@ -206,8 +210,12 @@ class TernaryArray(wiring.Component):
                         stages[0].step.eq(1),
                         self.take.eq(bytes_),
                     ]
-                    m.d.sync += col.eq(next_col)
-                    with m.If(next_col == command.cols):
+                    m.d.sync += [
+                        col.eq(col + 1),
+                        second.eq(second + 1),
+                        last_col.eq(second == command.cols),
+                    ]
+                    with m.If(last_col):
                         m.next = "Change"
                 with m.Else():
                     m.d.comb += self.starved.eq(1)

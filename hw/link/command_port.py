@@ -276,10 +276,14 @@ class CommandPort(wiring.Component):
                         m.next = "Reply"
 
             with m.State("Drop-Rest"):
+                m.next = "Drop-Byte"
                 with m.If(left == 0):
                     m.next = "Reply"
-                with m.Else(), take_byte():
+
+            with m.State("Drop-Byte"):
+                with take_byte():
                     m.d.sync += left.eq(left - 1)
+                    m.next = "Drop-Rest"
 
             with m.State("Reply"):
                 m.d.comb += [

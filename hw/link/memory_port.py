@@ -107,12 +107,13 @@ class MemoryPort(wiring.Component):
         ]
 
         # Beats of the piece that were moved, and two: so `last_beat` says in time that only one is
-        # left. A piece has two or more.
+        # left. A piece has two or more. That all were moved is seen a clock later.
         moved = Signal(longest_bits + 1, init=2)
         moves = Signal()
-        last_beat = Signal()
+        last_beat, complete = Signal(), Signal()
         with m.If(moves):
             m.d.sync += [moved.eq(moved + 1), last_beat.eq(moved == burst.p.beats)]
+        m.d.sync += complete.eq(moves & last_beat)
 
         # Bytes to beats, and a beat that waits for the memory.
         lane = Signal(range(self.beat_bytes))
@@ -173,23 +174,23 @@ class MemoryPort(wiring.Component):
                 with m.If(rdata.valid & rdata.ready):
                     m.d.comb += moves.eq(1)
                     m.d.sync += [leaving.eq(rdata.payload), here.eq(1)]
-                    with m.If(last_beat):
-                        m.next = "Finish-Beat"
+                with m.If(complete):
+                    m.next = "Finish-Beat"
 
             with m.State("Finish-Beat"):
-                with m.If(takes & last_lane):
+                with m.If(~here):
                     m.next = "Finish-Piece"
 
             with m.State("Write"):
-                m.d.comb += self.i.ready.eq(~last_lane | ~wdata.valid)
+                m.d.comb += self.i.ready.eq((~last_lane | ~wdata.valid) & ~complete)
                 with m.If(self.i.valid & self.i.ready):
                     m.d.sync += [gathered.eq(Cat(gathered, self.i.payload) >> 8), lane.eq(lane + 1)]
                     with m.If(last_lane):
                         m.d.comb += moves.eq(1)
                         m.d.sync += [wdata.payload.eq(Cat(gathered, self.i.payload) >> 8),
                                      wdata.valid.eq(1), lane.eq(0)]
-                        with m.If(last_beat):
-                            m.next = "Await-Memory"
+                with m.If(complete):
+                    m.next = "Await-Memory"
 
             with m.State("Await-Memory"):
                 with m.If(written):
