@@ -7,12 +7,12 @@ from importlib.metadata import version
 
 from trine.hw.flow.tools import BuildError
 
-from .commands import build, generate, inspect, power, program, selftest, train
+from .commands import bench, build, generate, inspect, power, program, selftest, train
 
 __all__ = ["main"]
 
 _COMMANDS = {"generate": generate, "train": train, "inspect": inspect, "selftest": selftest,
-             "build": build, "program": program, "power": power}
+             "bench": bench, "build": build, "program": program, "power": power}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -71,6 +71,15 @@ class SimulatedTransport(Transport):
         self._board.trace(path, first=first, last=first + cycles - 1)
         self._board.run(cycles)
 
+    def record(self, on=True):
+        """Record what the units do in every cycle from now on; without ``on``, stop and forget."""
+        self._board.record(on)
+
+    @property
+    def recorded(self):
+        """The recorded cycles (:attr:`SimulatedBoard.recorded`)."""
+        return self._board.recorded
+
     def close(self):
         """End the simulation."""
         self._board.close()

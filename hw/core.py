@@ -1,11 +1,11 @@
 """The core: everything between the link's bytes and the memory."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from trine.firmware.registers import PAGES, Counter, State
+from trine.firmware.registers import PAGES, Cause, Counter, State
 
 from .burst_mux import BurstMux
 from .code_memory import CodeMemory
@@ -30,7 +30,25 @@ from .token_queue import TokenQueue
 from .token_ring import TokenRing
 from .vector_engine import VectorEngine
 
-__all__ = ["Core"]
+__all__ = ["Activity", "Core"]
+
+
+class Activity(data.Struct):
+    """What a machine does in a cycle, for a picture of it.
+
+    memory : a beat of the tape came; array, vector : a step, an element began; drain : a sum left;
+    scalar, sampler : busy; causes : what the cycle counts for, a clock or two late;
+    position : bytes of the tape taken in this play
+    """
+
+    memory: 1
+    array: 1
+    drain: 1
+    vector: 1
+    scalar: 1
+    sampler: 1
+    causes: len(Cause)
+    position: 32
 
 
 class Core(wiring.Component):
@@ -55,6 +73,8 @@ class Core(wiring.Component):
         What the machine is doing.
     loading : :py:`Out(1)`
         Strobe: the host writes to memory.
+    activity : :py:`Out(Activity)`
+        What the units do. A board leaves it open.
     """
 
     def __init__(self, *, config):
@@ -67,6 +87,7 @@ class Core(wiring.Component):
             "clock": Out(RegisterBus),
             "state": Out(State),
             "loading": Out(1),
+            "activity": Out(Activity),
         })
 
     def elaborate(self, platform):
@@ -262,6 +283,18 @@ class Core(wiring.Component):
             cycle_cause.tape.eq(sequencer.starved | waiting),
             cycle_cause.scalar.eq(sequencer.scalar_wait | vector_waits),
             counters.events.eq(Cat(events[counter] for counter in Counter)),
+        ]
+
+        # For a picture.
+        m.d.comb += [
+            self.activity.memory.eq(reader.memory_beat),
+            self.activity.array.eq(array.step),
+            self.activity.drain.eq(array.sums.valid & array.sums.ready),
+            self.activity.vector.eq(vector.element),
+            self.activity.scalar.eq(~scalar.idle),
+            self.activity.sampler.eq(~sampler.idle),
+            self.activity.causes.eq(cycle_cause.causes),
+            self.activity.position.eq(sequencer.position),
         ]
 
         return m

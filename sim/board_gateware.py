@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine.hw.boards.phase_shifter import PhaseShifter
-from trine.hw.core import Core
+from trine.hw.core import Activity, Core
 from trine.hw.memory.block_ram import BlockRAM
 from trine.hw.memory.sdram import SDRAMController
 from trine.hw.memory.sdram_timing import SDRAMGeometry
@@ -51,6 +51,8 @@ class BoardGateware(wiring.Component):
         Bytes to the host.
     violations : :py:`Out(32)`
         Rules of the SDRAM chip that were violated so far.
+    activity : :py:`Out(Activity)`
+        What the core's units do.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class BoardGateware(wiring.Component):
     rx: In(stream.Signature(8))
     tx: Out(stream.Signature(8))
     violations: Out(32)
+    activity: Out(Activity)
 
     def __init__(self, *, config, core=None, chip_size=None, phase_window=PHASE_WINDOW):
         if config.memory_size > _ON_CHIP and (
@@ -81,6 +84,7 @@ class BoardGateware(wiring.Component):
         m.submodules.core = core = self.core
         connect(m, rx=flipped(self.rx), core=core.rx)
         connect(m, core=core.tx, tx=flipped(self.tx))
+        m.d.comb += self.activity.eq(core.activity)
 
         on_chip = config.memory_size <= _ON_CHIP
         m.submodules.shifter = shifter = (

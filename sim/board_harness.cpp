@@ -1,7 +1,8 @@
 // The simulated board as a C library: a byte pipe to a Verilated `simulated_board`, run in C++.
 //
 // Ports of the module: clk, rx (bytes from the host: payload, valid, ready), tx (bytes to the
-// host), violations (count of violated SDRAM timings). One byte may pass each way every cycle.
+// host), violations (count of violated SDRAM timings), and activity (what the units do), which a
+// stand-in may lack. One byte may pass each way every cycle.
 
 #include "Vsimulated_board.h"
 #include "verilated.h"
@@ -49,6 +50,11 @@ public:
     }
 };
 
+template <class Top> auto activity_of(const Top& top, int) -> decltype(uint64_t(top.activity)) {
+    return top.activity;
+}
+template <class Top> uint64_t activity_of(const Top&, long) { return 0; }
+
 }  // namespace
 
 struct Board {
@@ -56,6 +62,8 @@ struct Board {
     std::unique_ptr<Vsimulated_board> top;
     Queue to_board, to_host;
     uint64_t cycles = 0;
+    bool recording = false;
+    std::vector<uint64_t> record;
 #if VM_TRACE
     std::unique_ptr<VerilatedVcdC> vcd;
     uint64_t trace_from = 0, trace_to = 0;
@@ -96,6 +104,7 @@ struct Board {
             half(0);
             if (offer && top->PORT(rx, ready)) to_board.pop();
             if (top->PORT(tx, valid)) to_host.push(top->PORT(tx, payload));
+            if (recording) record.push_back(activity_of(*top, 0));
             half(1);
             ++cycles;
         }
@@ -148,6 +157,15 @@ EXPORT uint64_t board_run(Board* board, uint64_t max_cycles, uint64_t until_avai
 
 EXPORT uint64_t board_cycles(const Board* board) { return board->cycles; }
 EXPORT uint32_t board_violations(const Board* board) { return board->top->violations; }
+
+// Record the activity of every cycle from now on, or stop and forget what was recorded.
+EXPORT void board_record(Board* board, bool on) {
+    board->recording = on;
+    if (!on) board->record = {};
+}
+// What was recorded, one number for each cycle; valid until the board runs on.
+EXPORT uint64_t board_recorded(const Board* board) { return board->record.size(); }
+EXPORT const uint64_t* board_record_data(const Board* board) { return board->record.data(); }
 
 // Write cycles [from, to) into a VCD file, one cycle every 10 time units. False where the file
 // cannot be opened, or the library was built without waveforms.

@@ -4,6 +4,8 @@ import ctypes
 import time
 from pathlib import Path
 
+import numpy as np
+
 __all__ = ["HARNESS", "SimulatedBoard"]
 
 #: The C++ that drives a Verilated ``simulated_board``; for :func:`trine.sim.verilator.build`.
@@ -27,6 +29,9 @@ def load(library):
         ("run", count, board, count, count),
         ("cycles", count, board),
         ("violations", ctypes.c_uint32, board),
+        ("record", None, board, ctypes.c_bool),
+        ("recorded", count, board),
+        ("record_data", ctypes.POINTER(count), board),
         ("trace_open", ctypes.c_bool, board, data, count, count),
         ("trace_close", None, board),
         ("can_trace", ctypes.c_bool),
@@ -106,6 +111,18 @@ class SimulatedBoard:
     def cycles_per_second(self):
         """Speed of the simulation so far."""
         return self.cycles / self.seconds if self.seconds else 0.0
+
+    def record(self, on=True):
+        """Record what the units do in every cycle from now on; without ``on``, stop and forget."""
+        self._call("record", on)
+
+    @property
+    def recorded(self):
+        """The recorded cycles, uint64 (cycles,), each an :class:`~trine.hw.core.Activity`."""
+        length = self._call("recorded")
+        if not length:
+            return np.zeros(0, np.uint64)
+        return np.ctypeslib.as_array(self._call("record_data"), (length,)).copy()
 
     def trace(self, path, *, first=0, last=FOREVER):
         """Write the waveforms of cycles ``first`` to ``last`` into a VCD file.

@@ -1,0 +1,59 @@
+"""`trine bench`: what it counts, its three formats, and what it refuses."""
+
+import csv
+import json
+
+import pytest
+
+from command_line import refused, run
+from trine.firmware.registers import Counter
+
+MODEL = "synthetic:layers=2,dim=40,hidden=60,vocab=30"
+BENCH = ["bench", "--preset", "tiny", "-m", MODEL]
+
+
+def test_json(capsys):
+    code, out, _ = run(capsys, *BENCH, "-p", 20, "-n", 3, "-r", 2, "--json")
+    report = json.loads(out)
+
+    assert code == 0 and out.count("\n") == 1
+    assert {"preset", "model", "slots", "cycles_per_token", "roofline",
+            "aggregate_tokens_per_second", "cycles_by_cause"} <= set(report)
+    assert [test["test"] for test in report["tests"]] == ["pp20", "tg3"]
+    assert report["test"] == "tg3" and report["preset"] == "tiny" and report["model"] == MODEL
+    for test in report["tests"]:
+        cycles = test["cycles_per_token"]
+        assert abs(sum(test["cycles_by_cause"].values()) - cycles) < 1
+        weights = 2 * (4 * 40 * 40 + 3 * 40 * 60) + 30 * 40
+        assert test["ternary_weights"] == weights
+        assert test["roofline"] == pytest.approx(weights / 5 / 2 / cycles, abs=1e-4)
+        assert test["aggregate_tokens_per_second"] == pytest.approx(100e6 / cycles, rel=1e-4)
+        assert test["clock_source"] == "assumed" and test["saturations"] == 0
+        assert test["repetitions"] == 2
+    assert set(report["cycles_by_cause"]) | {"host"} == {
+        c.name[6:].lower() for c in Counter if c.name.startswith("CAUSE_")}
+
+
+def test_markdown_and_csv(capsys):
+    code, out, _ = run(capsys, *BENCH, "-p", 2, "-n", 2)
+    assert code == 0
+    head, _, prompt, generated = out.splitlines()[:4]
+    assert head.startswith("| model | weights | preset |")
+    assert "| pp2 |" in prompt and "| tg2 |" in generated and "%" in generated
+    assert "watts: estimate" in out
+
+    code, out, _ = run(capsys, *BENCH, "-p", 0, "-n", 2, "-o", "csv")
+    (row,) = csv.DictReader(out.splitlines())
+    assert code == 0 and row["test"] == "tg2" and float(row["cycles_by_cause_array"]) > 0
+
+
+@pytest.mark.parametrize("arguments, why", [
+    (["-p", 0, "-n", 0], "Nothing to measure"),
+    (["--slots", 2], "The board has 1 slots, not 2"),
+    (["--device", "golden"], "golden model knows no time"),
+    (["-m", "synthetic:layers=1"], "must name layers, dim, hidden and vocab"),
+    (["-m", "synthetic:layers=9,dim=40,hidden=60,vocab=30"], "raise state_words"),
+    (["-m", "nowhere.safetensors"], "does not exist"),
+])
+def test_bad_input(capsys, arguments, why):
+    assert why in refused(capsys, *BENCH, "-p", 1, "-n", 1, *arguments)
