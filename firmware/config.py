@@ -25,7 +25,7 @@ class Config:
     burst_beats : int
         Beats of a burst; addresses and lengths in memory are multiples of it.
     memory_size : int
-        Bytes of tape memory.
+        Bytes of tape memory, in whole bursts.
     fifo_bytes : int
         Bytes of tape that the reader may run ahead.
     vector_words : int
@@ -80,11 +80,14 @@ class Config:
             raise ValueError(f"A memory beat must have 2 bytes or more, not {self.memory_bytes}")
         if self.slots > 16:
             raise ValueError(f"Slot count must be 16 or less, not {self.slots}")
-        for name in ("memory_bytes", "burst_beats", "memory_size", "fifo_bytes", "vector_words",
+        for name in ("memory_bytes", "burst_beats", "fifo_bytes", "vector_words",
                      "constant_words", "state_words", "code_words", "logit_words", "token_queue"):
             value = getattr(self, name)
             if value & (value - 1):
                 raise ValueError(f"Configuration field {name} must be a power of two, not {value}")
+        if self.memory_size % self.burst_bytes:
+            raise ValueError(f"Configuration field memory_size must be a multiple of the burst's "
+                             f"{self.burst_bytes} bytes, not {self.memory_size}")
         for name in ("vector_words", "constant_words", "state_words", "code_words"):
             if getattr(self, name) > 1 << 16:
                 raise ValueError(f"Configuration field {name} must be 65536 or less, "
@@ -116,6 +119,16 @@ class Config:
         return self.memory_size // self.memory_bytes
 
     @property
+    def on_chip(self):
+        """Whether the tape memory is block RAM: a DRAM is never this small."""
+        return self.memory_size <= 1 << 20
+
+    @property
+    def addr_width(self):
+        """Bits of the address of a beat of tape memory."""
+        return (self.memory_beats - 1).bit_length()
+
+    @property
     def acc_width(self):
         """Bits of an accumulator: holds 127 * max_cols with its sign."""
         return (127 * self.max_cols).bit_length() + 1
@@ -142,6 +155,12 @@ PRESETS = {
     "ulx3s": Config(name="ulx3s", lanes=20, memory_bytes=2, memory_size=32 << 20,
                     fifo_bytes=16384, vector_words=2048, constant_words=16384, state_words=4096,
                     code_words=2048, max_cols=2048, logit_words=1024),
+    # No DRAM: the whole model in block RAM of an 85F, and a lane for every row of it. A beat is a
+    # step of the array.
+    "onchip": Config(name="onchip", lanes=160, memory_bytes=32, burst_beats=4,
+                     memory_size=10 << 15, fifo_bytes=512, vector_words=2048,
+                     constant_words=8192, state_words=1024, code_words=512, max_cols=512,
+                     logit_words=128),
 }
 
 

@@ -3,7 +3,6 @@
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
-from amaranth.utils import exact_log2
 
 from trine.firmware.registers import PAGES, Cause, Counter, State
 
@@ -83,7 +82,7 @@ class Core(wiring.Component):
             "rx": In(stream.Signature(8)),
             "tx": Out(stream.Signature(8)),
             "memory": Out(MemorySignature(beat_bytes=config.memory_bytes,
-                                          addr_width=exact_log2(config.memory_beats))),
+                                          addr_width=config.addr_width)),
             "clock": Out(RegisterBus),
             "state": Out(State),
             "loading": Out(1),
@@ -94,7 +93,7 @@ class Core(wiring.Component):
         m = Module()
 
         config = self.config
-        memory = {"beat_bytes": config.memory_bytes, "addr_width": exact_log2(config.memory_beats)}
+        memory = {"beat_bytes": config.memory_bytes, "addr_width": config.addr_width}
 
         m.submodules.control = control = RunControl(config=config)
 

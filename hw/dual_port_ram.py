@@ -9,7 +9,7 @@ __all__ = ["DualPortRAM"]
 
 
 class DualPortRAM(wiring.Component):
-    """``depth`` rows, all zero at first.
+    """``depth`` rows.
 
     A row must not be read in the clock in which it is written: what comes then is old in
     simulation, and anything in block RAM. That is the price of a block RAM alone: Yosys builds
@@ -23,6 +23,8 @@ class DualPortRAM(wiring.Component):
         Bits of a row.
     depth : :class:`int`
         Rows.
+    init : iterable of :class:`int`
+        Rows after configuration; zeros where it ends.
 
     Members
     -------
@@ -39,10 +41,10 @@ class DualPortRAM(wiring.Component):
     #: Clocks from ``r_addr`` to ``r_data``.
     latency = 1
 
-    def __init__(self, *, width, depth):
+    def __init__(self, *, width, depth, init=()):
         self.width = width
         self.depth = depth
-        self._storage = Memory(shape=width, depth=depth, init=[],
+        self._storage = Memory(shape=width, depth=depth, init=init,
                                attrs={"no_rw_check": 1, "ram_style": "block"})
         super().__init__({
             "w_addr": In(range(depth)),

@@ -78,7 +78,7 @@ class MemoryMover(wiring.Component):
             "loads": Out(stream.Signature(signed(32))),
             "stores": In(stream.Signature(signed(32))),
             "memory": Out(BurstSignature(beat_bytes=config.memory_bytes,
-                                         addr_width=exact_log2(config.memory_beats))),
+                                         addr_width=config.addr_width)),
             "busy": Out(1),
         })
 
@@ -89,7 +89,7 @@ class MemoryMover(wiring.Component):
         halves = config.memory_bytes // 2
         burst_bits = exact_log2(config.burst_bytes // 2)
         chunk_bits = exact_log2(self.CHUNK * halves)
-        addr_width = exact_log2(config.memory_beats)
+        addr_width = config.addr_width
 
         command = Signal(MoverCommand())
         slot = Signal(range(config.slots))

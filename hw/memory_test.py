@@ -43,19 +43,21 @@ class MemoryTest(wiring.Component):
     Raises
     ------
     ValueError
-        If the memory is smaller than what is tested at once.
+        If the memory is smaller than twice what is tested at once, or not a multiple of it.
     """
 
     def __init__(self, *, config):
-        if config.memory_beats < 2 * MEMORY_TEST_BEATS:
+        chunks, rest = divmod(config.memory_beats, MEMORY_TEST_BEATS)
+        if chunks < 2 or rest:
             raise ValueError(f"A memory to be tested must have {2 * MEMORY_TEST_BEATS} beats or "
-                             f"more, not {config.memory_beats}")
+                             f"more, a multiple of {MEMORY_TEST_BEATS}, not "
+                             f"{config.memory_beats}")
         self.config = config
         super().__init__({
             "bus": In(RegisterBus),
             "running": In(1),
             "memory": Out(BurstSignature(beat_bytes=config.memory_bytes,
-                                         addr_width=exact_log2(config.memory_beats))),
+                                         addr_width=config.addr_width)),
         })
 
     def elaborate(self, platform):
@@ -63,7 +65,8 @@ class MemoryTest(wiring.Component):
 
         width = 8 * self.config.memory_bytes
         chunk_shift = exact_log2(MEMORY_TEST_BEATS)
-        chunk_bits = exact_log2(self.config.memory_beats) - chunk_shift
+        chunk_bits = self.config.addr_width - chunk_shift
+        chunks = self.config.memory_beats >> chunk_shift
         memory = self.memory
 
         # Registers.
@@ -181,6 +184,9 @@ class MemoryTest(wiring.Component):
 
             with m.State("Count-Chunk"):
                 m.d.sync += chunk.eq(chunk + 1)
+                if chunks < 1 << chunk_bits:
+                    with m.If(chunk == chunks - 1):
+                        m.d.sync += chunk.eq(0)
                 m.next = "Finish-Chunk"
 
             with m.State("Finish-Chunk"):

@@ -69,7 +69,7 @@ class RunControl(wiring.Component):
 
     def __init__(self, *, config):
         self.config = config
-        addr_width = exact_log2(config.memory_beats)
+        addr_width = config.addr_width
         super().__init__({
             "bus": In(RegisterBus),
             "active": Out(config.slots),
@@ -100,7 +100,7 @@ class RunControl(wiring.Component):
         m = Module()
 
         config = self.config
-        addr_width = exact_log2(config.memory_beats)
+        addr_width = config.addr_width
         burst_shift = exact_log2(config.burst_beats)
 
         # Settings; what does not fit is cut off.

@@ -15,8 +15,6 @@ from .sdram_chip import SDRAMChip
 
 __all__ = ["PHASE_STEPS", "PHASE_WINDOW", "BoardGateware"]
 
-#: Largest memory, in bytes, that is taken for block RAM.
-_ON_CHIP = 1 << 18
 #: Columns of an SDRAM chip by its bytes: the two that an ULX3S may carry.
 _COLUMNS = {32 << 20: 512, 64 << 20: 1024}
 #: Steps of the SDRAM clock's period: those of 100 MHz from an oscillator of 600 MHz.
@@ -66,11 +64,11 @@ class BoardGateware(wiring.Component):
     activity: Out(Activity)
 
     def __init__(self, *, config, core=None, chip_size=None, phase_window=PHASE_WINDOW):
-        if config.memory_size > _ON_CHIP and (
+        if not config.on_chip and (
                 config.memory_size not in _COLUMNS or config.memory_bytes != 2):
-            raise ValueError(f"The simulated board has {_ON_CHIP} bytes of block RAM at most, or "
-                             f"an SDRAM of 32 or 64 MB with 2 bytes a beat, not "
-                             f"{config.memory_size} bytes with {config.memory_bytes} a beat")
+            raise ValueError(f"The simulated board has 1 MB of block RAM at most, or an SDRAM of "
+                             f"32 or 64 MB with 2 bytes a beat, not {config.memory_size} bytes "
+                             f"with {config.memory_bytes} a beat")
         self.config = config
         self.core = core or Core(config=config)
         self.chip_size = chip_size or config.memory_size
@@ -86,13 +84,12 @@ class BoardGateware(wiring.Component):
         connect(m, core=core.tx, tx=flipped(self.tx))
         m.d.comb += self.activity.eq(core.activity)
 
-        on_chip = config.memory_size <= _ON_CHIP
         m.submodules.shifter = shifter = (
-            PhaseShifter(steps=0) if on_chip
+            PhaseShifter(steps=0) if config.on_chip
             else PhaseShifter(steps=PHASE_STEPS, built=_PHASE_BUILT))
         connect(m, core=core.clock, shifter=shifter.bus)
 
-        if on_chip:
+        if config.on_chip:
             m.submodules.memory = memory = BlockRAM(
                 beat_bytes=config.memory_bytes, depth=config.memory_beats,
                 burst_beats=config.burst_beats)

@@ -208,8 +208,22 @@ def test_pattern_is_what_its_recurrence_says():
 
 
 def test_too_small_a_memory():
-    with pytest.raises(ValueError, match="must have 2048 beats or more, not 1024"):
+    with pytest.raises(ValueError, match="2048 beats or more, a multiple of 1024, not 1024"):
         MemoryTest(config=config(chunks=1))
+
+
+def test_the_end_of_a_memory_that_is_no_power_of_two():
+    dut = MemoryTest(config=config(4, chunks=3))
+    chunk = 4 * MEMORY_TEST_BEATS
+    memory = bytearray(3 * chunk)
+    expected = pattern(SEED, 2 * MEMORY_TEST_BEATS, 4).tobytes()
+
+    async def testbench(ctx, bus):
+        await begin(ctx, bus, WRITE | READ, base=2 * MEMORY_TEST_BEATS, end=MEMORY_TEST_BEATS)
+        assert await finish(ctx, bus) == [0, 0, 0]
+        assert memory == expected[chunk:] + bytes(chunk) + expected[:chunk]
+
+    run(dut, memory, testbench, stall=0.0)
 
 
 def test_converts():

@@ -111,11 +111,48 @@ def test_done_once_a_write_command():
     assert moved["memory.wdata"][31][0] < second
 
 
-def test_rejects_bad_depths():
-    for depth in (8, 100):
-        with pytest.raises(ValueError, match="Depth must be a power of two of beats, two bursts "
-                                             f"or more, not {depth}"):
-            BlockRAM(beat_bytes=2, depth=depth)
+@pytest.mark.parametrize("depth", [2048, 3072])
+def test_wide_beats_lie_in_banks(depth):
+    rng = Random(9)
+    memory = [rng.getrandbits(256) for _ in range(depth)]
+    dut = BlockRAM(beat_bytes=32, depth=depth, burst_beats=4, init=memory)
+    bursts, wdata = [], []
+    for first in range(0, depth, 512):
+        # Across the end of a bank, where there is one behind it.
+        beats = 16 if first + 512 < depth else 8
+        wdata += [rng.getrandbits(256) for _ in range(beats)]
+        bursts += [{"addr": first + 504, "beats": beats, "write": write} for write in (1, 0)]
+    moved = transfers(dut, {"memory.tape": [{"addr": 4, "beats": depth - 500}],
+                            "memory.burst": bursts, "memory.wdata": wdata},
+                      {"memory.data": 400, "memory.rdata": len(wdata)}, stall=0.2)
+    assert [beat for _, beat in moved["memory.rdata"]] == wdata
+    assert [beat for _, beat in moved["memory.data"]][:400] == memory[4:404]
+
+
+def test_full_rate_from_banks():
+    dut = BlockRAM(beat_bytes=32, depth=2048, burst_beats=4)
+    moved = transfers(dut, {"memory.tape": [{"addr": 512, "beats": 1024}]},
+                      {"memory.data": 1024}, stall=0.0)
+    cycles = [cycle for cycle, _ in moved["memory.data"]]
+    assert cycles == list(range(cycles[0], cycles[0] + 1024))
+
+
+def test_what_lies_behind_the_end_is_zero():
+    dut = BlockRAM(beat_bytes=32, depth=3072, burst_beats=4, init=[1] * 3072)
+    outputs = run(dut, {"memory.burst": [{"addr": 3072 - 4, "beats": 8, "write": 1},
+                                         {"addr": 3072 - 4, "beats": 8, "write": 0}],
+                        "memory.wdata": range(8)}, {"memory.rdata": 8}, stall=0.0)
+    assert outputs["memory.rdata"] == [0, 1, 2, 3, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("beat_bytes, depth, message", [
+    (2, 8, "Depth must be whole bursts of 8 beats, two or more, not 8"),
+    (2, 100, "Depth must be whole bursts of 8 beats, two or more, not 100"),
+    (2, 3072, "Depth must be a power of two or whole banks of 1024 beats, not 3072"),
+    (32, 1536, "Depth must be a power of two or whole banks of 1024 beats, not 1536")])
+def test_rejects_bad_depths(beat_bytes, depth, message):
+    with pytest.raises(ValueError, match=message):
+        BlockRAM(beat_bytes=beat_bytes, depth=depth)
 
 
 def test_converts():
