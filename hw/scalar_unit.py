@@ -143,7 +143,7 @@ class ScalarUnit(wiring.Component):
         with m.Else():
             m.d.comb += read.addr.eq(Cat(self.scalar_reg, self.scalar_slot))
 
-        gathered, lost = Signal(), Signal(2)
+        gathered, lost, free = Signal(), Signal(2), Signal(init=1)
         m.d.comb += [
             scoreboard.reg.eq(self.scalar_reg),
             self.scalar_m.eq(row.constant.m),
@@ -212,14 +212,17 @@ class ScalarUnit(wiring.Component):
 
         with m.FSM():
             with m.State("Fetch"):
+                # A command that came in the clock before `free` has no part in the statistic: it
+                # would have waited for the instruction.
                 m.d.comb += [taking_integer.eq(1), command_read.eq(level != 0),
-                             self.idle.eq(level == 0), self.statistic.ready.eq(level == 0)]
-                with m.If(level != 0):
-                    m.next = "Await-Command"
-                with m.Elif(self.statistic.valid):
+                             self.idle.eq(level == 0), self.statistic.ready.eq(free)]
+                m.d.sync += free.eq(level == 0)
+                with m.If(free & self.statistic.valid):
                     m.d.sync += [gathered.eq(1), slot.eq(self.statistic.p.slot),
-                                 dst.eq(self.statistic.p.reg)]
+                                 dst.eq(self.statistic.p.reg), free.eq(0)]
                     normalize()
+                with m.Elif(level != 0):
+                    m.next = "Await-Command"
 
             with m.State("Await-Command"):
                 m.next = "Decode"
