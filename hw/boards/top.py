@@ -9,6 +9,7 @@ from amaranth.lib.wiring import connect
 
 from ..core import Core
 from ..link.uart import UART
+from ..memory.block_ram import BlockRAM
 from ..memory.sdram import SDRAMController
 from .phase_shifter import PhaseShifter
 from .pll import PLL, pll_settings
@@ -21,6 +22,8 @@ __all__ = ["Top"]
 class Top(Elaboratable):
     """The design for one board.
 
+    A configuration whose memory is on-chip leaves the board's SDRAM alone.
+
     Parameters
     ----------
     board : :class:`Board`
@@ -30,7 +33,8 @@ class Top(Elaboratable):
     clock_hz : :class:`int`
         Clock of everything but the pads' second clock; the board's own where it is None.
     degrees : :class:`float`
-        Phase of the SDRAM's clock; the board's default for the clock where it is None.
+        Phase of the SDRAM's clock; the board's default for the clock where it is None. None
+        where the memory is on-chip.
     baud : :class:`int`
         Speed of the serial port; the board's own where it is None.
 
@@ -45,25 +49,34 @@ class Top(Elaboratable):
     ------
     ValueError
         Where the PLL cannot make the clock, the clock is too slow for the baud rate, the SDRAM
-        controller cannot keep its timings, or the machine's memory is not the board's.
+        controller cannot keep its timings, the machine's memory is not the board's, or there is a
+        phase for an SDRAM that is not used.
     """
 
     def __init__(self, *, board, config, clock_hz=None, degrees=None, baud=None):
         clock_hz = clock_hz or board.clock_hz
-        if degrees is None:
-            degrees = board.degrees(clock_hz)
         geometry = board.geometry
-        if config.memory_size != geometry.size or config.memory_bytes != geometry.beat_bytes:
+        if config.on_chip and degrees is not None:
+            raise ValueError(f"Preset {config.name} uses no SDRAM, whose clock could have a phase; "
+                             f"leave the phase out")
+        if not config.on_chip and (config.memory_size != geometry.size
+                                   or config.memory_bytes != geometry.beat_bytes):
             raise ValueError(
                 f"Preset {config.name} has {config.memory_size:,} bytes of memory with "
                 f"{config.memory_bytes} a beat, and the {board.title} has {geometry.size:,} with "
                 f"{geometry.beat_bytes}; choose a preset made for it, such as ulx3s")
+        if degrees is None:
+            degrees = board.degrees(clock_hz)
         self.board = board
         self.pll = pll_settings(input_hz=board.input_hz, output_hz=clock_hz, degrees=degrees)
         self.config = config.replace(clock_hz=self.pll.output_hz)
         self._uart = UART(clock_hz=self.pll.output_hz, baud=baud or board.baud)
-        self._memory = SDRAMController(clock_hz=self.pll.output_hz, geometry=geometry,
-                                       pad_latency=SDRAMPads.latency)
+        if config.on_chip:
+            self._memory = BlockRAM(beat_bytes=config.memory_bytes, depth=config.memory_beats,
+                                    burst_beats=config.burst_beats)
+        else:
+            self._memory = SDRAMController(clock_hz=self.pll.output_hz, geometry=geometry,
+                                           pad_latency=SDRAMPads.latency)
 
     def elaborate(self, platform):
         m = Module()
@@ -76,16 +89,15 @@ class Top(Elaboratable):
         m.submodules.core = core = Core(config=self.config)
         m.submodules.memory = memory = self._memory
         m.submodules.uart = uart = self._uart
-        m.submodules.shifter = shifter = PhaseShifter(steps=self.pll.steps, built=self.pll.shift)
+        m.submodules.shifter = shifter = (
+            PhaseShifter(steps=0) if self.config.on_chip
+            else PhaseShifter(steps=self.pll.steps, built=self.pll.shift))
         m.submodules.leds = leds = StatusLEDs(clock_hz=self.pll.output_hz)
-        m.submodules.pads = pads = SDRAMPads(ports("sdram"), geometry=self.board.geometry)
 
         # Clocks and reset. The button starts everything anew, the SDRAM as well.
         m.domains.sync = ClockDomain()
-        m.domains.sdram = ClockDomain(reset_less=True)
         m.submodules.clk = clk = io.Buffer("i", ports(platform.default_clk))
-        m.d.comb += [pll.clk.eq(clk.i), ClockSignal("sync").eq(pll.o),
-                     ClockSignal("sdram").eq(pll.shifted)]
+        m.d.comb += [pll.clk.eq(clk.i), ClockSignal("sync").eq(pll.o)]
         restart = Signal()
         m.d.comb += restart.eq(~pll.locked)
         if self.board.reset:
@@ -95,9 +107,13 @@ class Top(Elaboratable):
 
         # Memory, link, phase.
         connect(m, core=core.memory, controller=memory.memory)
-        connect(m, controller=memory.pins, pads=pads.pins)
         connect(m, core=core.clock, shifter=shifter.bus)
-        m.d.comb += [pll.phase_step.eq(shifter.step), memory.restart.eq(shifter.moved)]
+        m.d.comb += pll.phase_step.eq(shifter.step)
+        if not self.config.on_chip:
+            m.submodules.pads = pads = SDRAMPads(ports("sdram"), geometry=self.board.geometry)
+            connect(m, controller=memory.pins, pads=pads.pins)
+            m.domains.sdram = ClockDomain(reset_less=True)
+            m.d.comb += [ClockSignal("sdram").eq(pll.shifted), memory.restart.eq(shifter.moved)]
         connect(m, uart=uart.o, core=core.rx)
         connect(m, core=core.tx, uart=uart.i)
         serial = ports("uart")

@@ -37,9 +37,19 @@ def test_pins_and_clock(name):
     ({"clock_hz": 133e6}, "The PLL cannot make 133 MHz"),
     ({"baud": 20_000_000}, "Baud rate must be 1 to an eighth of the clock"),
     ({"clock_hz": 10e6}, "Baud rate must be 1 to an eighth"),
-    ({"config": preset("tiny")}, "Preset tiny has 131,072 bytes of memory .* ULX3S 85F has 33,554"),
+    ({"config": preset("ulx3s").replace(memory_size=16 << 20)},
+     "Preset ulx3s has 16,777,216 bytes of memory .* ULX3S 85F has 33,554,432"),
+    ({"config": preset("onchip"), "degrees": 90.0}, "Preset onchip uses no SDRAM"),
 ))
 def test_what_cannot_be_built(changes, sentence):
     options = {"board": find_board("ulx3s-85f"), "config": preset("ulx3s")} | changes
     with pytest.raises(ValueError, match=sentence):
         Top(**options)
+
+
+def test_on_chip_leaves_the_sdram_alone():
+    board = find_board("ulx3s-85f")
+    plan = board.platform().prepare(Top(board=board, config=preset("tiny")), "top")
+    constraints = plan.files["top.lpf"]
+    constraints = constraints if isinstance(constraints, str) else constraints.decode()
+    assert "sdram" not in constraints and "uart" in constraints
