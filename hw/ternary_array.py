@@ -33,8 +33,12 @@ class TernaryArray(wiring.Component):
     the :class:`Drain` serves them while the next tile is worked on. The change waits until the
     shadow is empty. Sums never overflow: ``127 * max_cols`` fits ``acc_width``.
 
+    Lanes form groups of ``group``, each of which gets codes and trits a clock after the one before
+    it: so no register serves more lanes, and none is far from those that it serves.
+
     With bytes at hand a tile takes ``cols + 1`` clocks, or its number of sums and ``drain_gap``
-    where that is more. The first sum is offered ``latency + cols`` clocks after the command.
+    where that is more. The first sum is offered ``latency + cols`` clocks after the command. Both
+    are longer by ``spread(config)``.
 
     What it takes on ECP5 is in ``docs/area.md``.
 
@@ -74,9 +78,12 @@ class TernaryArray(wiring.Component):
         Clocks from a command to its first sum, less ``cols``, where nothing waits.
     drain_gap : :class:`int`
         Clocks in which the drain has nothing to do when it holds up the array.
+    group : :class:`int`
+        Lanes of a group.
     """
 
-    # Bytes are taken and codes read in stage 0; they are added in the last stage.
+    group = 20
+    # Bytes are taken and codes read in stage 0; the first group adds them in this stage.
     _stages = 1 + CodeRead.latency
     # The change and all its stages, and the clock in which the drain looks at the tile.
     drain_gap = 1 + _stages + 1
@@ -100,6 +107,11 @@ class TernaryArray(wiring.Component):
             "blocked": Out(1),
         })
 
+    @classmethod
+    def spread(cls, config):
+        """Return the clocks from the first group of lanes to the last."""
+        return (config.lanes - 1) // cls.group
+
     def elaborate(self, platform):
         m = Module()
 
@@ -109,7 +121,8 @@ class TernaryArray(wiring.Component):
 
         # What each stage does in this clock: a step or a change, which may finish a tile.
         stages = [Signal(data.StructLayout({"step": 1, "change": 1, "finish": 1}),
-                         name=f"stage_{n}") for n in range(self._stages + 1)]
+                         name=f"stage_{n}")
+                  for n in range(self._stages + 1 + self.spread(self.config))]
         for before, after in pairwise(stages):
             m.d.sync += after.eq(before)
 
@@ -228,48 +241,56 @@ class TernaryArray(wiring.Component):
         ]
 
     def _datapath(self, m, stages, drain):
+        shadow = Signal.like(drain.tile.p.sums, reset_less=True)
+        m.d.comb += drain.tile.p.sums.eq(shadow)
+
+        codes = self.codes.data
+        for group, first in enumerate(range(0, self.config.lanes, self.group)):
+            lanes = range(first, min(first + self.group, self.config.lanes))
+            codes = self._group(m, group, lanes, stages[:self._stages + 1 + group], codes, shadow)
+
+        last = stages[-1]
+        with m.If(last.finish):
+            m.d.sync += drain.tile.valid.eq(1)
+        with m.Elif(drain.tile.ready):
+            m.d.sync += drain.tile.valid.eq(0)
+
+    def _group(self, m, group, lanes, stages, before, shadow):
+        """Add the units of a group, which adds in the last of ``stages``; return its codes."""
         # Bytes and codes arrive in the last stage together: the bytes are decoded, while the codes
         # come out of their memory and spread out to the lanes.
-        packed = self.data
-        for n, stage in enumerate(stages[Gearbox.delay:CodeRead.latency - TritDecoder.latency]):
-            before, packed = packed, Signal.like(packed, name=f"packed_{n}", reset_less=True)
+        packed = self.data[8 * (lanes.start // 5):8 * (lanes.stop // 5)]
+        for n, stage in enumerate(stages[Gearbox.delay:-2 - TritDecoder.latency]):
+            earlier, packed = packed, Signal.like(packed, name=f"packed_{group}_{n}",
+                                                  reset_less=True)
             with m.If(stage.step):
-                m.d.sync += packed.eq(before)
+                m.d.sync += packed.eq(earlier)
 
         decoded = []
-        for n in range(self.config.step_bytes):
-            m.submodules[f"decoder_{n}"] = decoder = TritDecoder()
+        for n in range(len(lanes) // 5):
+            m.submodules[f"decoder_{lanes.start // 5 + n}"] = decoder = TritDecoder()
             m.d.comb += [
                 decoder.packed.eq(packed.word_select(n, 8)),
-                decoder.en.eq(stages[CodeRead.latency - TritDecoder.latency].step),
+                decoder.en.eq(stages[-2 - TritDecoder.latency].step),
             ]
             decoded.append(decoder.trits)
 
-        trits = Signal(data.ArrayLayout(Trit, self.config.lanes), reset_less=True)
-        codes = Signal.like(self.codes.data, reset_less=True)
-        with m.If(stages[CodeRead.latency].step):
-            m.d.sync += [
-                trits.eq(Cat(decoded)),
-                codes.eq(self.codes.data),
-            ]
+        trits = Signal(data.ArrayLayout(Trit, len(lanes)), name=f"trits_{group}", reset_less=True)
+        codes = Signal.like(before, name=f"codes_{group}", reset_less=True)
+        with m.If(stages[-2].step):
+            m.d.sync += [trits.eq(Cat(decoded)), codes.eq(before)]
 
-        shadow = Signal.like(drain.tile.p.sums, reset_less=True)
-        m.d.comb += drain.tile.p.sums.eq(shadow)
-        last = stages[self._stages]
+        last = stages[-1]
         for slot in range(self.config.slots):
-            for lane in range(self.config.lanes):
+            for trit, lane in zip(trits, lanes):
                 unit = AccumulateUnit(width=self.config.acc_width)
                 m.submodules[f"unit_{slot}_{lane}"] = unit
                 m.d.comb += [
                     unit.code.eq(codes[slot]),
-                    unit.trit.eq(trits[lane]),
+                    unit.trit.eq(trit),
                     unit.en.eq(last.step),
                     unit.clear.eq(last.change),
                 ]
                 with m.If(last.change):
                     m.d.sync += shadow[slot][lane].eq(unit.sum)
-
-        with m.If(last.finish):
-            m.d.sync += drain.tile.valid.eq(1)
-        with m.Elif(drain.tile.ready):
-            m.d.sync += drain.tile.valid.eq(0)
+        return codes

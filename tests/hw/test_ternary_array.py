@@ -113,6 +113,7 @@ def random_codes(rng, config):
     (20, [True]),
     (5, [True, True, True]),
     (10, [True, False, True]),
+    (45, [True, True]),
 ])
 def test_equals_golden(lanes, active, stall, starve):
     config = config_of(lanes, len(active))
@@ -162,6 +163,17 @@ def test_cycles(slots):
     assert [sum(strobe) for strobe in zip(*strobes)][:3] == [3 * cols, 0, 0]
     # Busy from the clock behind the command to the one in which the last sum is taken.
     assert sum(strobe[3] for strobe in strobes) == sums[-1] - start
+
+
+def test_cycles_of_several_groups():
+    # The last group is of 5 lanes only.
+    config, rows, cols = config_of(45, 1), 47, 60
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (rows, cols), dtype=np.int8)
+    (start,), sums, _ = multiply(config, random_codes(rng, config), [(0, trits)])
+    assert TernaryArray.spread(config) == 2
+    first = start + TernaryArray.latency + 2 + cols
+    assert sums == [*range(first, first + 45), *range(first + cols + 1, first + cols + 3)]
 
 
 def test_cycles_where_the_drain_holds_up_the_array():
