@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -11,6 +12,7 @@ from trine.host.bench import CAUSES, measure
 from trine.host.model import Model, shipped_model
 from trine.host.power import REFERENCE_BOARD
 from trine.host.synthetic import SHAPES, parse_shape, synthetic_model
+from trine.host.timeline import draw, record
 from trine.hw.boards import find_board
 
 from .common import add_device, loaded_board, meter_reading, number
@@ -38,6 +40,8 @@ def add_arguments(parser):
                         help="format of the results (default: %(default)s)")
     parser.add_argument("--json", action="store_const", dest="output", const="json",
                         help="the same as -o json")
+    parser.add_argument("--timeline", metavar="FILE.svg", default=None,
+                        help="draw what the units do over the last layer and the head of a token")
     parser.add_argument("--board", metavar="BOARD", default=REFERENCE_BOARD,
                         help="board whose watts are estimated (default: %(default)s)")
     add_device(parser)
@@ -112,6 +116,9 @@ def run(args):
     """Carry out the command; return the exit code."""
     if not args.n_prompt and not args.n_gen:
         raise ValueError("Nothing to measure: give -p or -n a number above 0")
+    if args.timeline and (args.device != "sim" or not args.timeline.endswith(".svg")):
+        raise ValueError("A timeline is an SVG drawn from every cycle of the simulated board: give "
+                         "--timeline a name that ends in .svg, and leave out --device")
     model = _model(args.model)
     reading = meter_reading(find_board(args.board).name)
     total = args.repetitions * (args.n_prompt + args.n_gen)
@@ -119,6 +126,9 @@ def run(args):
         results = measure(board, model, prompt=args.n_prompt, generate=args.n_gen,
                           repetitions=args.repetitions, slots=args.slots, power_board=args.board,
                           reading=reading, progress=progress)
+        if args.timeline:
+            Path(args.timeline).write_text(draw(record(board, model)), encoding="utf-8")
+            print(f"timeline drawn in {args.timeline}", file=sys.stderr)
     if args.output == "json":
         print(json.dumps(as_json(results)))
     elif args.output == "csv":
