@@ -1,4 +1,4 @@
-"""Block RAM with one write port and one read port, without logic around it."""
+"""Memory with one write port and one read port, without logic around it."""
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -9,7 +9,7 @@ __all__ = ["DualPortRAM"]
 
 
 class DualPortRAM(wiring.Component):
-    """``depth`` rows.
+    """``depth`` rows of block RAM, or of LUT RAM where they are 16 or less.
 
     A row must not be read in the clock in which it is written: what comes then is old in
     simulation, and anything in block RAM. That is the price of a block RAM alone: Yosys builds
@@ -44,8 +44,9 @@ class DualPortRAM(wiring.Component):
     def __init__(self, *, width, depth, init=()):
         self.width = width
         self.depth = depth
+        style = "distributed" if depth <= 16 else "block"
         self._storage = Memory(shape=width, depth=depth, init=init,
-                               attrs={"no_rw_check": 1, "ram_style": "block"})
+                               attrs={"no_rw_check": 1, "ram_style": style})
         super().__init__({
             "w_addr": In(range(depth)),
             "w_data": In(width),

@@ -17,7 +17,7 @@ class Fifo(wiring.Component):
     slow to show it: it should go into a register. Beats of an unfinished word stay inside. At
     most 3 words of the block RAM remain unused.
 
-    Takes ``size / 2048`` block RAMs of an ECP5.
+    Takes ``size / 2048`` block RAMs of an ECP5, and none for 16 words or less.
 
     Parameters
     ----------
