@@ -14,16 +14,16 @@ from .signature import MemorySignature
 
 __all__ = ["BlockRAM"]
 
-#: Beats of this many bytes lie in banks of so many beats: block RAMs of 18 bits, the parity's
+#: Beats of this many bytes lie in banks of so many beats: block RAMs of 9 bits, the parity's
 #: included. A narrower memory is one bank, of block RAMs as narrow as Yosys likes.
-_WIDE_BYTES, _WIDE_BANK = 16, 1024
+_WIDE_BYTES, _WIDE_BANK = 16, 2048
 
 
 class BlockRAM(wiring.Component):
     """Memory of block RAM: one beat a clock on the tape, also across commands.
 
     One address serves reads and writes, so a random burst of n beats costs the tape n clocks. A
-    memory of ``depth`` beats takes ``ceil(8 * beat_bytes / 18) * depth / 1024`` block RAMs of an
+    memory of ``depth`` beats takes ``ceil(8 * beat_bytes / 9) * depth / 2048`` block RAMs of an
     ECP5 where beats are 16 bytes or more, and ``beat_bytes * depth / 2048`` where they are less.
     It lies in banks with registers of their own before and behind them: addresses of many block
     RAMs have a long way to go.

@@ -111,7 +111,7 @@ def test_done_once_a_write_command():
     assert moved["memory.wdata"][31][0] < second
 
 
-@pytest.mark.parametrize("depth", [2048, 3072])
+@pytest.mark.parametrize("depth", [2048, 6144])
 def test_wide_beats_lie_in_banks(depth):
     rng = Random(9)
     memory = [rng.getrandbits(256) for _ in range(depth)]
@@ -130,17 +130,17 @@ def test_wide_beats_lie_in_banks(depth):
 
 
 def test_full_rate_from_banks():
-    dut = BlockRAM(beat_bytes=32, depth=2048, burst_beats=4)
-    moved = transfers(dut, {"memory.tape": [{"addr": 512, "beats": 1024}]},
+    dut = BlockRAM(beat_bytes=32, depth=4096, burst_beats=4)
+    moved = transfers(dut, {"memory.tape": [{"addr": 1536, "beats": 1024}]},
                       {"memory.data": 1024}, stall=0.0)
     cycles = [cycle for cycle, _ in moved["memory.data"]]
     assert cycles == list(range(cycles[0], cycles[0] + 1024))
 
 
 def test_what_lies_behind_the_end_is_zero():
-    dut = BlockRAM(beat_bytes=32, depth=3072, burst_beats=4, init=[1] * 3072)
-    outputs = run(dut, {"memory.burst": [{"addr": 3072 - 4, "beats": 8, "write": 1},
-                                         {"addr": 3072 - 4, "beats": 8, "write": 0}],
+    dut = BlockRAM(beat_bytes=32, depth=6144, burst_beats=4, init=[1] * 6144)
+    outputs = run(dut, {"memory.burst": [{"addr": 6144 - 4, "beats": 8, "write": 1},
+                                         {"addr": 6144 - 4, "beats": 8, "write": 0}],
                         "memory.wdata": range(8)}, {"memory.rdata": 8}, stall=0.0)
     assert outputs["memory.rdata"] == [0, 1, 2, 3, 0, 0, 0, 0]
 
@@ -148,8 +148,8 @@ def test_what_lies_behind_the_end_is_zero():
 @pytest.mark.parametrize("beat_bytes, depth, message", [
     (2, 8, "Depth must be whole bursts of 8 beats, two or more, not 8"),
     (2, 100, "Depth must be whole bursts of 8 beats, two or more, not 100"),
-    (2, 3072, "Depth must be a power of two or whole banks of 1024 beats, not 3072"),
-    (32, 1536, "Depth must be a power of two or whole banks of 1024 beats, not 1536")])
+    (2, 3072, "Depth must be a power of two or whole banks of 2048 beats, not 3072"),
+    (32, 3072, "Depth must be a power of two or whole banks of 2048 beats, not 3072")])
 def test_rejects_bad_depths(beat_bytes, depth, message):
     with pytest.raises(ValueError, match=message):
         BlockRAM(beat_bytes=beat_bytes, depth=depth)
