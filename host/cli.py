@@ -7,11 +7,22 @@ from importlib.metadata import version
 
 from trine.hw.flow.tools import BuildError
 
-from .commands import bench, build, generate, inspect, power, program, selftest, train
+from .commands import (
+    bench,
+    build,
+    generate,
+    import_checkpoint,
+    inspect,
+    power,
+    program,
+    selftest,
+    train,
+)
 
 __all__ = ["main"]
 
-_COMMANDS = {"generate": generate, "train": train, "inspect": inspect, "selftest": selftest,
+_COMMANDS = {"generate": generate, "train": train, "import": import_checkpoint,
+             "inspect": inspect, "selftest": selftest,
              "bench": bench, "build": build, "program": program, "power": power}
 
 

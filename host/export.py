@@ -1,24 +1,42 @@
 """From a float checkpoint to the integer Model: ternarise, calibrate, choose number formats."""
 
+from collections.abc import Mapping
 from math import ceil, log2
 
 import numpy as np
 
 from trine.firmware.model import Formats, Gain, Layer, Model, Projection
 from trine.sim.golden.scalar import from_float
-from trine.sim.reference import Reference, ternarize
+from trine.sim.reference import BitLinear, Block, lower_bounds, rmsnorm
 
-__all__ = ["calibrate", "export", "fraction_bits"]
+from .calibration import Largest, fraction_bits
 
-#: Bits kept free above the largest magnitude that calibration saw.
-HEADROOM = 3
-#: No vector needs more fraction bits: the sigmoid takes 22, and products must not lose their shift.
-MAX_FRACTION = 24
+__all__ = ["Exporter", "export"]
+
+#: Tokens that pass through a layer at once, and rows of a table that are rounded at once.
+_WINDOW, _ROWS = 256, 4096
+#: The vectors of a layer that have a format of their own.
+_FORMATS = ("f", "i", "g", "state", "o", "gate_up", "z")
 
 
-def fraction_bits(largest, *, bits=31, headroom=HEADROOM, most=MAX_FRACTION):
-    """Return the fraction bits with which ``largest`` leaves ``headroom`` of ``bits`` free."""
-    return min(most, bits - headroom - max(-8, ceil(log2(max(largest, 2.0**-40)))))
+class _Finite(Mapping):
+    """Tensors, each refused where it holds what is no number."""
+
+    def __init__(self, tensors):
+        self.tensors = tensors
+
+    def __getitem__(self, name):
+        tensor = np.asarray(self.tensors[name], np.float32)
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"Tensor {name} holds values that are not finite; train again from an "
+                             f"earlier checkpoint")
+        return tensor
+
+    def __iter__(self):
+        return iter(self.tensors)
+
+    def __len__(self):
+        return len(self.tensors)
 
 
 def _integers(values, fraction, dtype):
@@ -35,79 +53,119 @@ def _gain(values):
     return Gain(values=_integers(values, fraction, np.int16), fraction=fraction)
 
 
-def calibrate(reference, tokens, window=256):
-    """Return the largest magnitude of every watched vector over ``tokens``, by name."""
-    largest = {}
-
-    def watch(name, values):
-        largest[name] = max(largest.get(name, 0.0), float(np.abs(values).max()))
-
-    state = reference.zero_state()
-    for start in range(0, len(tokens), window):
-        _, state = reference.forward(tokens[start:start + window], state, watch)
-    return largest
+def _projection(name, linear, before=1.0, rows=slice(None)):
+    trits = linear.trits.astype(np.int8)
+    if not trits.any():
+        raise ValueError(f"All weights of tensor {name}.weight are zero once ternarised; train "
+                         f"again from an earlier checkpoint")
+    return Projection(trits=trits[rows], scale=from_float(linear.scale),
+                      gain=_gain(linear.gain * before))
 
 
-def _projection(tensors, name, *norms):
-    trits, scale = ternarize(tensors[f"{name}.weight"])
-    gain = np.asarray(tensors[f"{name}.norm.weight"], np.float64)
-    for norm in norms:
-        gain = gain * np.asarray(tensors[norm], np.float64)
-    return Projection(trits=trits, scale=from_float(scale), gain=_gain(gain))
+class Exporter:
+    """Makes the parts of a Model one after the other: embedding, each layer, head.
 
-
-def _layer(tensors, n, reference, largest):
-    name, lower = f"model.layers.{n}.", reference.lower_bounds[n]
-    attn, mlp = f"{name}attn_norm.weight", f"{name}mlp_norm.weight"
-    formats = {key: fraction_bits(largest[f"layers.{n}.{key}"])
-               for key in ("f", "i", "g", "state", "o", "gate_up", "z")}
-    # A product can't have more fraction bits than its operands together.
-    formats["z"] = min(formats["z"], 2 * formats["gate_up"])
-    return Layer(
-        attn_norm=_gain(tensors[attn]),
-        f=_projection(tensors, f"{name}attn.f_proj", attn),
-        i=_projection(tensors, f"{name}attn.i_proj", attn),
-        g=_projection(tensors, f"{name}attn.g_proj", attn),
-        g_norm=_gain(tensors[f"{name}attn.g_norm.weight"]),
-        o=_projection(tensors, f"{name}attn.o_proj"),
-        forget_scale=_integers(1 - lower, 16, np.uint16) if lower.any() else None,
-        mlp_norm=_gain(tensors[mlp]),
-        gate_up=_projection(tensors, f"{name}mlp.gate_proj", mlp),
-        down=_projection(tensors, f"{name}mlp.down_proj"),
-        formats=Formats(**formats))
-
-
-def export(tensors, config, sample):
-    """Return the integer :class:`Model` of a checkpoint.
+    Only one part is in memory at a time, and the residual streams of the samples, which pass
+    through each layer of the reference before its formats are chosen.
 
     Parameters
     ----------
-    tensors : dict of str to float arrays, the Hugging Face layout's keys
+    tensors : mapping of str to float arrays, the Hugging Face layout's keys
     config : dict, its config.json
-    sample : list of int, tokens over which the number formats are calibrated
+    samples : lists of int, tokens over which the number formats are calibrated
+    rows : int array, the tokens that the model keeps; all by default
+
+    Attributes
+    ----------
+    largest : :class:`Largest`
+        The largest magnitudes so far.
 
     Raises
     ------
     ValueError
         Where a matrix has no weight that is not zero, or a tensor is not finite.
     """
-    for key, tensor in tensors.items():
-        if not np.isfinite(np.asarray(tensor, np.float32)).all():
-            raise ValueError(f"Tensor {key} holds values that are not finite; train again from an "
-                             f"earlier checkpoint")
-    reference = Reference(tensors, config)
-    largest = calibrate(reference, sample)
-    embedding = reference.embedding
-    fraction = fraction_bits(np.abs(embedding).max(), bits=15, headroom=0)
-    residual = max(fraction_bits(max(largest["residual"], np.abs(embedding).max())), fraction)
-    model = Model(
-        embedding=_integers(embedding, fraction, np.int16), embedding_fraction=fraction,
-        residual_fraction=residual,
-        layers=tuple(_layer(tensors, n, reference, largest) for n in range(reference.n_layers)),
-        norm=_gain(tensors["model.norm.weight"]),
-        head=_projection(tensors, "lm_head", "model.norm.weight"),
-        eps=from_float(config["rms_norm_eps"]))
-    for name, projection in model.projections.items():
-        if not projection.trits.any():
-            raise ValueError(f"All weights of {name} are zero once ternarised")
-    return model
+
+    def __init__(self, tensors, config, samples, rows=None):
+        self.tensors, self.samples = _Finite(tensors), samples
+        self.rows = slice(None) if rows is None else rows
+        self.lower = lower_bounds(self.tensors, config)
+        self.eps = from_float(config["rms_norm_eps"])
+        self.largest = Largest()
+
+    def embedding(self):
+        """Return the table, int16 (vocab_size, dim), and its fraction bits."""
+        table = self.tensors["model.embeddings.weight"]
+        self.residuals = [table[np.asarray(sample)].astype(np.float64) for sample in self.samples]
+        table = table[self.rows]
+        largest = max(float(table.max()), -float(table.min()))
+        self.largest["embedding"] = largest
+        fraction = fraction_bits(largest, bits=15, headroom=0)
+        integers = np.empty(table.shape, np.int16)
+        for start in range(0, len(table), _ROWS):
+            part = slice(start, start + _ROWS)
+            integers[part] = _integers(table[part], fraction, np.int16)
+        self.embedding_fraction = fraction
+        return integers, fraction
+
+    def _forward(self, n, block):
+        for r in self.residuals:
+            state = np.zeros(r.shape[1])
+            for start in range(0, len(r), _WINDOW):
+                part = slice(start, start + _WINDOW)
+                r[part], state = block.forward(r[part], state, lambda key, values: (
+                    self.largest.watch(f"layers.{n}.{key}", values)))
+
+    def layer(self, n):
+        """Return layer ``n``, a :class:`~trine.firmware.model.Layer`; they come in order."""
+        block = Block.of_checkpoint(self.tensors, n, self.lower[n])
+        self._forward(n, block)
+        name, lower = f"model.layers.{n}.", self.lower[n]
+        attn, mlp = block.attn_norm, block.mlp_norm
+        largest = {key: self.largest[f"layers.{n}.{key}"] for key in _FORMATS}
+        # silu(i) has the state's format.
+        largest["state"] = max(largest["state"], self.largest[f"layers.{n}.write"])
+        formats = {key: fraction_bits(value) for key, value in largest.items()}
+        # A product can't have more fraction bits than its operands together.
+        formats["z"] = min(formats["z"], 2 * formats["gate_up"])
+        return Layer(
+            attn_norm=_gain(attn),
+            **{key: _projection(f"{name}attn.{key}_proj", getattr(block, key), attn)
+               for key in "fig"},
+            g_norm=_gain(block.g_norm), o=_projection(f"{name}attn.o_proj", block.o),
+            forget_scale=_integers(1 - lower, 16, np.uint16) if lower.any() else None,
+            mlp_norm=_gain(mlp),
+            gate_up=_projection(f"{name}mlp.gate_proj", block.gate_up, mlp),
+            down=_projection(f"{name}mlp.down_proj", block.down),
+            formats=Formats(**formats))
+
+    @property
+    def residual_fraction(self):
+        """Fraction bits of the residual stream; known once all layers are done."""
+        largest = max(value for name, value in self.largest.items()
+                      if name.endswith((".mixed", ".residual")) or name == "embedding")
+        return max(fraction_bits(largest), self.embedding_fraction)
+
+    def head(self):
+        """Return the last norm, a Gain, and the head's Projection; they come last."""
+        self.last_norm = np.asarray(self.tensors["model.norm.weight"], np.float64)
+        self.head_linear = BitLinear.of_checkpoint(self.tensors, "lm_head", np.float64)
+        return (_gain(self.last_norm),
+                _projection("lm_head", self.head_linear, self.last_norm, self.rows))
+
+    def logits(self, n):
+        """Yield the reference's logits behind the tokens of sample ``n``, in windows."""
+        r = self.residuals[n]
+        for start in range(0, len(r), _WINDOW):
+            yield self.head_linear(rmsnorm(r[start:start + _WINDOW], self.last_norm))
+
+
+def export(tensors, config, sample):
+    """Return the integer :class:`Model` of a checkpoint, all in memory (:class:`Exporter`)."""
+    exporter = Exporter(tensors, config, [sample])
+    embedding, fraction = exporter.embedding()
+    layers = tuple(exporter.layer(n) for n in range(config["num_hidden_layers"]))
+    norm, head = exporter.head()
+    return Model(embedding=embedding, embedding_fraction=fraction,
+                 residual_fraction=exporter.residual_fraction, layers=layers, norm=norm, head=head,
+                 eps=exporter.eps)

@@ -1,29 +1,19 @@
-"""From a checkpoint folder to a model file."""
+"""From a checkpoint folder to a model file and the Model."""
 
-import json
-from pathlib import Path
-
-from safetensors.numpy import load_file
-
-from .export import export
+from .checkpoint import Checkpoint
+from .importer import import_checkpoint
 from .model import Model
-from .tokenizer import Tokenizer
 
 __all__ = ["pack_checkpoint", "read_checkpoint"]
 
-#: Tokens over which the number formats are calibrated, from the checkpoint's own sample text.
+#: Tokens over which the number formats are calibrated.
 _SAMPLE_TOKENS = 4096
 
 
 def read_checkpoint(folder):
     """Return (tensors, config, tokenizer) of a checkpoint folder in the Hugging Face layout."""
-    folder = Path(folder)
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"Checkpoint {folder} has no {name}; train or export it again")
-    return (load_file(folder / "model.safetensors"),
-            json.loads((folder / "config.json").read_text()),
-            Tokenizer.from_json((folder / "tokenizer.json").read_text()))
+    checkpoint = Checkpoint(folder)
+    return checkpoint, checkpoint.config, checkpoint.tokenizer
 
 
 def pack_checkpoint(folder, path, text=None, card=None):
@@ -32,12 +22,5 @@ def pack_checkpoint(folder, path, text=None, card=None):
     text : over which the number formats are calibrated; where there is none, tokens are drawn from
     the whole vocabulary, which reaches at least as far
     """
-    tensors, config, tokenizer = read_checkpoint(folder)
-    if text:
-        sample = [tokenizer.begin, *tokenizer.encode(text)][:_SAMPLE_TOKENS]
-    else:
-        step = 7919  # a prime, so that neighbours in the vocabulary do not follow each other
-        sample = [n * step % tokenizer.vocab_size for n in range(_SAMPLE_TOKENS)]
-    model = Model.from_integers(export(tensors, config, sample), tokenizer, card)
-    model.save(path)
-    return model
+    import_checkpoint(folder, path, text=text, tokens=_SAMPLE_TOKENS, card=card)
+    return Model.load(path)

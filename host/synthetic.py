@@ -8,7 +8,7 @@ from trine.firmware import model as firmware
 from trine.firmware.compiler import compile_image
 from trine.sim.golden.scalar import from_float
 
-from .export import fraction_bits
+from .calibration import fraction_bits
 
 __all__ = ["SHAPES", "Shape", "SyntheticModel", "parse_shape", "synthetic_model"]
 

@@ -2,17 +2,27 @@
 
 import codecs
 import json
+import re
 
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-__all__ = ["BEGIN", "KINDS", "Tokenizer"]
+__all__ = ["BEGIN", "END", "KINDS", "SPACE", "Tokenizer"]
 
 
-#: The one special token. Its number is 0; it stands in front of every text and is never predicted.
+#: The begin token stands in front of every text. Vocabularies trained here have no other special
+#: token; its number is 0, and it is never predicted inside a text.
 BEGIN = "<s>"
+#: The end token of vocabularies that have one.
+END = "</s>"
+#: What SentencePiece writes for a space.
+SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 
+#: The kinds that can be trained; ``sentencepiece`` can be read.
 KINDS = ("bpe", "char")
+
+#: A token of SentencePiece that is one byte.
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 def _byte_of_symbol():
@@ -28,11 +38,32 @@ def _byte_of_symbol():
             | {chr(0x100 + n): byte for n, byte in enumerate(others)})
 
 
+def _token_bytes(library, kind):
+    """Return the bytes of every token; special tokens have none."""
+    special = {token for token, added in library.get_added_tokens_decoder().items()
+               if added.special}
+    symbols = [library.id_to_token(token) for token in range(library.get_vocab_size())]
+    if None in symbols:
+        raise ValueError(f"Number {symbols.index(None)} of the vocabulary has no token")
+    if kind == "bpe":
+        byte = _byte_of_symbol()
+        # Where a token is no text in the byte-level alphabet, it is text as it stands.
+        texts = [bytes(map(byte.get, text)) if set(text) <= byte.keys() else text.encode()
+                 for text in symbols]
+    elif kind == "sentencepiece":
+        texts = [bytes([int(text[3:5], 16)]) if _BYTE.fullmatch(text)
+                 else text.replace(SPACE, " ").encode() for text in symbols]
+    else:
+        texts = [text.encode() for text in symbols]
+    return [b"" if token in special else text for token, text in enumerate(texts)]
+
+
 class Tokenizer:
     """A trained vocabulary.
 
     Kind ``"bpe"`` is a byte-level byte pair encoding, which can write any text. Kind ``"char"`` has
-    one token for each character of its training text and refuses all others.
+    one token for each character of its training text and refuses all others. Kind
+    ``"sentencepiece"`` is a byte pair encoding over characters that falls back to bytes.
 
     Parameters
     ----------
@@ -54,20 +85,17 @@ class Tokenizer:
         self.begin = library.token_to_id(BEGIN)
         if self.begin is None:
             raise ValueError(f"The tokenizer has no begin token {BEGIN!r}")
+        end = library.token_to_id(END)
+        #: Number of the token that ends a text: the begin token where there is no other.
+        self.end = self.begin if end is None else end
         #: Number of tokens, the begin token included.
         self.vocab_size = library.get_vocab_size()
-
-        symbols = [library.id_to_token(token) for token in range(self.vocab_size)]
+        self.kind = "char"
         if isinstance(library.model, models.BPE):
-            self.kind = "bpe"
-            byte = _byte_of_symbol()
-            self._bytes = [b"" if token == self.begin else bytes(byte[symbol] for symbol in text)
-                           for token, text in enumerate(symbols)]
-        else:
-            self.kind = "char"
-            self._bytes = [b"" if token == self.begin else text.encode()
-                           for token, text in enumerate(symbols)]
-            self._alphabet = frozenset(symbols) - {BEGIN}
+            self.kind = "sentencepiece" if library.model.byte_fallback else "bpe"
+        self._bytes = _token_bytes(library, self.kind)
+        if self.kind == "char":
+            self._alphabet = frozenset(library.get_vocab()) - {BEGIN}
 
     @classmethod
     def train(cls, texts, vocab_size=None, *, kind="bpe"):
@@ -135,8 +163,15 @@ class Tokenizer:
         return self._library.encode(text, add_special_tokens=False).ids
 
     def decode(self, tokens):
-        """Return the text of ``tokens``; begin tokens vanish, broken UTF-8 shows as U+FFFD."""
-        return b"".join(map(self.token_bytes, tokens)).decode("utf-8", "replace")
+        """Return the text of ``tokens``; begin tokens vanish, broken UTF-8 shows as U+FFFD.
+
+        The space that SentencePiece puts in front of a text vanishes behind a begin token.
+        """
+        tokens = list(tokens)
+        text = b"".join(map(self.token_bytes, tokens)).decode("utf-8", "replace")
+        if self.kind == "sentencepiece" and tokens[:1] == [self.begin]:
+            return text.removeprefix(" ")
+        return text
 
     def token_bytes(self, token):
         """Return the UTF-8 bytes of one token, possibly only a part of a character."""

@@ -1,5 +1,6 @@
 """Checkpoints with random weights in the Hugging Face layout, and the tiny model made from one."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from trine.host.export import export
 from trine.host.model import Model
 from trine.host.tokenizer import Tokenizer
 
-__all__ = ["TINY_PATH", "make_tiny_model", "random_checkpoint", "random_model", "tiny_model"]
+__all__ = ["TINY_PATH", "make_tiny_model", "random_checkpoint", "random_model", "rounded",
+           "tiny_model", "write_checkpoint"]
 
 #: The tiny model as it is checked in; `python tests/checkpoints.py` writes it.
 TINY_PATH = Path(__file__).parent / "data" / "tiny.safetensors"
@@ -44,6 +46,45 @@ def random_checkpoint(dim, hidden_dim, n_layers, vocab_size, seed=0):
     return tensors, {"hidden_size": dim, "intermediate_size": hidden_dim, "rms_norm_eps": 1e-6,
                      "num_hidden_layers": n_layers, "vocab_size": vocab_size,
                      "use_lower_bound": True, "model_type": "hgrn_bit"}
+
+
+def rounded(tensor, dtype):
+    """Return a float32 tensor rounded to BF16, F16 or F32, and its bytes as a file has them."""
+    if dtype == "BF16":
+        bits = tensor.view(np.uint32).astype(np.uint64)
+        # To the nearest, ties to even.
+        half = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2")
+        return (half.astype(np.uint32) << 16).view(np.float32), half.tobytes()
+    narrow = tensor.astype("<f2" if dtype == "F16" else "<f4")
+    return narrow.astype(np.float32), narrow.tobytes()
+
+
+def write_checkpoint(folder, tensors, config, tokenizer, *, dtype="F32", shards=1):
+    """Write a checkpoint as the published ones are laid out; return its tensors as rounded.
+
+    The files are written byte by byte, not by the library that may read them. ``tokenizer`` may be
+    the text of a tokenizer.json or None.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    if tokenizer is not None:
+        (folder / "tokenizer.json").write_text(tokenizer)
+    names, there, listed = sorted(tensors), {}, {}
+    for shard in range(shards):
+        file = ("model.safetensors" if shards == 1
+                else f"model-{shard + 1:05}-of-{shards:05}.safetensors")
+        header, data = {}, b""
+        for name in names[shard::shards]:
+            there[name], content = rounded(tensors[name], dtype)
+            header[name] = {"dtype": dtype, "shape": tensors[name].shape,
+                            "data_offsets": [len(data), len(data) + len(content)]}
+            data, listed[name] = data + content, file
+        text = json.dumps(header).encode()
+        (folder / file).write_bytes(len(text).to_bytes(8, "little") + text + data)
+    if shards > 1:
+        index = {"metadata": {}, "weight_map": listed}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    return there
 
 
 @cache

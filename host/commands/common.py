@@ -12,7 +12,7 @@ from trine.host.meter import load_reading
 from trine.host.model import Model, shipped_model
 
 __all__ = ["UsageError", "add_device", "add_model", "load_model", "loaded_board", "meter_reading",
-           "number"]
+           "number", "read_text"]
 
 
 class UsageError(ValueError):
@@ -62,6 +62,20 @@ def add_device(parser):
 def load_model(args):
     """Return the :class:`Model` that the options name."""
     return Model.load(args.model or shipped_model())
+
+
+def read_text(path):
+    """Return the text of a file; the message of a ValueError is one sentence."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise UsageError(f"Text file {path} does not exist; give another one") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"File {path} is no UTF-8 text (byte {error.start}); convert it") from None
+    if not text:
+        raise UsageError(f"Text file {path} is empty; give another one")
+    return text
 
 
 def meter_reading(board):

@@ -1,11 +1,14 @@
 """The two golden compositions agree, and the tape compiler is trusted for that reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from checkpoints import random_model, tiny_model
 from trine.firmware.compiler import compile_image
 from trine.firmware.config import preset
+from trine.host.calibration import Saturations, count_saturations
 from trine.sim.golden.machine import Machine
 from trine.sim.golden.mlgru import MLGRU
 
@@ -36,6 +39,27 @@ def test_tape_equals_composition(case):
     for index, composition in enumerate(golden):
         np.testing.assert_array_equal(machine.state(index)[:image.state_words],
                                       composition.state.ravel())
+
+
+def test_both_count_the_same_saturations():
+    """With formats that are far too fine for their vectors."""
+    model = random_model(24, 52, 2, 29)
+    layers = tuple(replace(layer, formats=replace(
+        layer.formats, **{key: getattr(layer.formats, key) + 7 for key in ("i", "gate_up", "z")}))
+        for layer in model.layers)
+    model = replace(model, layers=layers, residual_fraction=29)
+    image = compile_image(model, preset("tiny"))
+    machine, counts = Machine(preset("tiny"), image.data), Saturations()
+    machine.play(image.tapes["load"])
+    golden = MLGRU(model)
+    for token in (1, 5, 8):
+        machine.play(image.tapes["token"], [token])
+        np.testing.assert_array_equal(machine.slots[0].sampler.logits,
+                                      golden.step(token, counts.watch))
+
+    assert counts.total == machine.saturations > 100
+    assert {"layers.0.gate_up", "layers.1.i", "layers.1.residual"} <= counts.keys()
+    assert count_saturations(model, [1, 5, 8]) == counts
 
 
 def test_inactive_slot_keeps_everything():

@@ -1,0 +1,73 @@
+"""Number formats by calibration: how large every vector becomes, and what no longer fits."""
+
+from math import ceil, log2
+
+import numpy as np
+
+from trine.sim.golden.mlgru import Block, Embedding, Head
+from trine.sim.golden.round_shift import INT32_MAX, INT32_MIN
+
+__all__ = ["Largest", "Saturations", "count_saturations", "fraction_bits"]
+
+#: Bits kept free above the largest magnitude that calibration saw.
+HEADROOM = 3
+#: No vector needs more fraction bits: the sigmoid takes 22, and products must not lose their shift.
+MAX_FRACTION = 24
+
+
+def fraction_bits(largest, *, bits=31, headroom=HEADROOM, most=MAX_FRACTION):
+    """Return the fraction bits with which ``largest`` leaves ``headroom`` of ``bits`` free."""
+    return min(most, bits - headroom - max(-8, ceil(log2(max(largest, 2.0**-40)))))
+
+
+class Largest(dict):
+    """The largest magnitude of every vector of the reference that was watched, by name."""
+
+    def watch(self, name, values):
+        """Take a vector, or some."""
+        self[name] = max(self.get(name, 0.0), float(np.abs(values).max()))
+
+
+class Saturations(dict):
+    """Results of the golden model that stand at an end of int32, by name; names without are absent.
+
+    Their sum is what the machine's counter shows for the same tokens.
+    """
+
+    def watch(self, name, values, fraction):
+        """Take a result."""
+        count = int(np.count_nonzero((values == INT32_MIN) | (values == INT32_MAX)))
+        if count:
+            self[name] = self.get(name, 0) + count
+
+    @property
+    def total(self):
+        """All results that saturated."""
+        return sum(self.values())
+
+
+def count_saturations(parts, tokens, progress=None):
+    """Return the :class:`Saturations` of the golden model over ``tokens``, layer after layer.
+
+    parts : object with embedding, embedding_fraction, residual_fraction, eps, norm, head and
+    layers, an iterable: a Model, or the parts of one that is never in memory as a whole
+    """
+    counts, bits = Saturations(), parts.residual_fraction
+    embedding = Embedding(parts.embedding, parts.embedding_fraction, bits)
+    residuals = [embedding.step(token, counts.watch) for token in tokens]
+    for n, layer in enumerate(parts.layers):
+        block, h = Block(layer, bits, parts.eps), np.zeros(len(residuals[0]), np.int64)
+
+        def watch(name, *values, n=n):
+            counts.watch(f"layers.{n}.{name}", *values)
+
+        for t, r in enumerate(residuals):
+            residuals[t], h = block.step(r, h, watch)
+        if progress:
+            progress(1)
+    head = Head(parts.norm, parts.head, bits, parts.eps)
+    for r in residuals:
+        head.step(r, counts.watch)
+    if progress:
+        progress(1)
+    return counts

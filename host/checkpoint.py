@@ -1,0 +1,194 @@
+"""Checkpoint folders in the Hugging Face layout of the published MatMul-free LMs (``hgrn_bit``).
+
+Ref: arXiv 2406.02528; github.com/ridgerchu/matmulfreellm for names and shapes of the tensors.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from trine.sim.reference import EPS
+
+from .sentencepiece_model import read_sentencepiece
+from .tensor_file import TensorFile
+from .tokenizer import Tokenizer
+
+__all__ = ["Checkpoint", "CheckpointError", "expected_shapes"]
+
+#: Settings that must have one of these values, the first of which is the default: Trine computes
+#: nothing else.
+_SETTINGS = {
+    "use_short_conv": (False,), "num_heads": (1,), "expand_ratio": (1,),
+    "hidden_act": ("swish", "silu"), "tie_word_embeddings": (False,), "rms_norm_eps": (EPS,),
+}
+_INDEX = "model.safetensors.index.json"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be imported; the message is one sentence for the user."""
+
+
+def expected_shapes(config):
+    """Return the shape of every tensor of a checkpoint by name.
+
+    config : dict, as :attr:`Checkpoint.config` has it
+    """
+    d, wide = config["hidden_size"], config["intermediate_size"]
+    n_layers, vocab = config["num_hidden_layers"], config["vocab_size"]
+    shapes = {"model.embeddings.weight": (vocab, d), "model.norm.weight": (d,)}
+    if config["use_lower_bound"]:
+        shapes["model.lower_bounds"] = (n_layers, d)
+
+    def linear(name, rows, cols):
+        shapes[f"{name}.weight"] = (rows, cols)
+        shapes[f"{name}.norm.weight"] = (cols,)
+
+    for n in range(n_layers):
+        name = f"model.layers.{n}."
+        for key in ("attn_norm", "mlp_norm", "attn.g_norm"):
+            shapes[f"{name}{key}.weight"] = (d,)
+        for key in "ifgo":
+            linear(f"{name}attn.{key}_proj", d, d)
+        linear(f"{name}mlp.gate_proj", 2 * wide, d)
+        linear(f"{name}mlp.down_proj", d, wide)
+    linear("lm_head", vocab, d)
+    return shapes
+
+
+def _sizes(config, path):
+    """Return ``config`` with all sizes and settings that Trine needs, or say what is wrong."""
+    kind = config.get("model_type", "unknown")
+    if kind != "hgrn_bit":
+        raise CheckpointError(f"Checkpoint configuration {path} describes a model of type {kind}; "
+                              f"Trine imports MatMul-free LMs only, whose type is hgrn_bit")
+    config = {"use_lower_bound": True} | {key: allowed[0] for key, allowed in _SETTINGS.items()
+                                          if key not in config} | config
+    if config["use_short_conv"]:
+        raise CheckpointError(f"Field use_short_conv of {path} is true, and Trine has no short "
+                              f"convolution; take a checkpoint without, as the published ones are")
+    for key, allowed in _SETTINGS.items():
+        if config[key] not in allowed:
+            raise CheckpointError(f"Field {key} of {path} is {config[key]!r}, Trine computes only "
+                                  f"{' or '.join(map(repr, allowed))}; take another checkpoint")
+    if config.get("intermediate_size") is None:
+        # Two thirds of the ratio, rounded up to a multiple of 256, as the published code has it.
+        hidden = int(config.get("hidden_size", 0) * (config.get("hidden_ratio") or 4) * 2 / 3)
+        config["intermediate_size"] = -(-hidden // 256) * 256
+    for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
+        value = config.get(key)
+        if not isinstance(value, int) or value < 1:
+            raise CheckpointError(f"Field {key} of {path} must be a positive whole number, not "
+                                  f"{value!r}; fetch the checkpoint again")
+    return config
+
+
+class Checkpoint(Mapping):
+    """A checkpoint folder: a mapping of names to tensors, each read when it is asked for.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Attributes
+    ----------
+    config : dict
+        Its config.json, with all sizes and settings filled in.
+    tokenizer : :class:`.tokenizer.Tokenizer`
+
+    Raises
+    ------
+    CheckpointError, FileNotFoundError
+        Where a file is missing or damaged, the architecture is another one, a tensor is missing,
+        unknown or of the wrong shape, or the tokenizer disagrees with the vocabulary.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"Checkpoint {folder} is no folder; give one with config.json, "
+                                    f"model.safetensors and tokenizer.json")
+        path = self.folder / "config.json"
+        self.config = _sizes(self._json(path), path)
+        self._files = self._find()
+        self._check_shapes()
+        self.tokenizer = self._tokenizer()
+
+    def _json(self, path):
+        if not path.is_file():
+            raise FileNotFoundError(f"Checkpoint {self.folder} has no {path.name}; fetch or export "
+                                    f"it again")
+        try:
+            content = json.loads(path.read_text())
+            if not isinstance(content, dict):
+                raise ValueError("it is no object")
+        except ValueError as error:
+            raise CheckpointError(f"File {path} is no readable JSON ({error}); fetch the "
+                                  f"checkpoint again") from error
+        return content
+
+    def _find(self):
+        """Return the file of every tensor."""
+        if (self.folder / _INDEX).is_file():
+            listed = self._json(self.folder / _INDEX).get("weight_map")
+            if not isinstance(listed, dict):
+                raise CheckpointError(f"File {self.folder / _INDEX} has no weight_map; fetch the "
+                                      f"checkpoint again")
+            names = sorted(set(map(str, listed.values())))
+        else:
+            names = sorted(path.name for path in self.folder.glob("model*.safetensors"))
+        if not names:
+            raise FileNotFoundError(f"Checkpoint {self.folder} has no model.safetensors; fetch or "
+                                    f"export it again")
+        found = {}
+        for name in names:
+            if not (self.folder / name).is_file():
+                raise FileNotFoundError(f"Checkpoint {self.folder} lists the file {name} and does "
+                                        f"not have it; fetch it")
+            file = TensorFile(self.folder / name)
+            found |= dict.fromkeys(file.shapes, file)
+        return found
+
+    def _check_shapes(self):
+        expected = expected_shapes(self.config)
+        for name, shape in expected.items():
+            if name not in self._files:
+                raise CheckpointError(f"Checkpoint {self.folder} lacks the tensor {name}; fetch or "
+                                      f"export it again")
+            there = self._files[name].shapes[name]
+            if there != shape:
+                raise CheckpointError(f"Tensor {name} of checkpoint {self.folder} has the shape "
+                                      f"{there}, {shape} belongs there; config.json and weights "
+                                      f"are not of the same model")
+        for name in self._files:
+            if name not in expected:
+                raise CheckpointError(f"Checkpoint {self.folder} has the tensor {name}, which "
+                                      f"Trine does not know; it is of another architecture")
+
+    def _tokenizer(self):
+        for name, read in (("tokenizer.json", lambda path: Tokenizer.from_json(path.read_text())),
+                           ("tokenizer.model", read_sentencepiece)):
+            path = self.folder / name
+            if path.is_file():
+                try:
+                    tokenizer = read(path)
+                except ValueError as error:
+                    raise CheckpointError(f"File {path} cannot be used ({error}); fetch or export "
+                                          f"the checkpoint again") from error
+                break
+        else:
+            raise FileNotFoundError(f"Checkpoint {self.folder} has neither tokenizer.json nor "
+                                    f"tokenizer.model; fetch one of them")
+        if tokenizer.vocab_size != self.config["vocab_size"]:
+            raise CheckpointError(f"File {path} has {tokenizer.vocab_size} tokens and the "
+                                  f"vocabulary {self.config['vocab_size']}; they are not of the "
+                                  f"same model")
+        return tokenizer
+
+    def __getitem__(self, name):
+        return self._files[name].read(name)
+
+    def __iter__(self):
+        return iter(self._files)
+
+    def __len__(self):
+        return len(self._files)
