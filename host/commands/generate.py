@@ -118,7 +118,7 @@ def run(args):
                   file=sys.stderr)
         generation = Generation(
             board, model, prompt, None if args.predict == -1 else args.predict, sampling,
-            on_board=args.sample_on_board, end=None if args.ignore_eos else tokenizer.begin)
+            on_board=args.sample_on_board, end=None if args.ignore_eos else tokenizer.end)
 
         def show(piece):
             if not args.json:
