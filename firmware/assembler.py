@@ -65,10 +65,25 @@ def payload_bytes(instruction, lanes):
     return 0
 
 
-def assemble(instructions, lanes):
-    """Return the tape of ``instructions`` as bytes; ValueError for a payload of wrong length."""
+def _check_alignment(instruction, vector_lanes):
+    if instruction.opcode >= Opcode.SCALAR_SET:
+        return
+    for name in ("a", "b", "dst"):
+        at = instruction.fields.get(name, 0)
+        if at % vector_lanes:
+            raise ValueError(f"{instruction.opcode.name}: field {name} must be a multiple of the "
+                             f"{vector_lanes} vector lanes, not {at}")
+
+
+def assemble(instructions, lanes, vector_lanes=1):
+    """Return the tape of ``instructions`` as bytes.
+
+    Raises ValueError for a payload of wrong length, and for a vector that begins within a row of
+    ``vector_lanes`` elements.
+    """
     tape = bytearray()
     for instruction in instructions:
+        _check_alignment(instruction, vector_lanes)
         expected = payload_bytes(instruction, lanes)
         if len(instruction.payload) != expected:
             raise ValueError(f"{instruction.opcode.name} needs a payload of {expected} bytes, "

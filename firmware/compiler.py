@@ -62,16 +62,17 @@ def _check(what, needed, available, field):
 
 
 def _vectors(model, config):
-    _check("words of vector memory", Vectors(model.dim, model.hidden_dim, config.lanes).words,
+    dim, hidden_dim = config.aligned(model.dim), config.aligned(model.hidden_dim)
+    _check("words of vector memory", Vectors(dim, hidden_dim, config.lanes).words,
            config.vector_words, "vector_words")
-    chunk = model.hidden_dim
-    while Vectors(model.dim, model.hidden_dim, chunk).words > config.vector_words:
+    chunk = hidden_dim
+    while Vectors(dim, hidden_dim, chunk).words > config.vector_words:
         chunk = -(-chunk // 2 // config.lanes) * config.lanes
-    return Vectors(model.dim, model.hidden_dim, chunk)
+    return Vectors(dim, hidden_dim, chunk)
 
 
 def _constants(model, config):
-    constants = Constants(config.constant_words)
+    constants = Constants(config)
     for n, layer in enumerate(model.layers):
         name = f"layers.{n}."
         constants.add(f"{name}attn_norm", layer.attn_norm.values)
@@ -86,8 +87,7 @@ def _constants(model, config):
         constants.add(f"{name}down", layer.down.gain.values)
     constants.add("norm", model.norm.values)
     constants.add("head", model.head.gain.values)
-    constants.settle()
-    longest = max(len(v) for v in constants.values)
+    longest = max(len(v) for v in constants.values.values())
     _check("words of constant memory for one vector", longest, config.constant_words,
            "constant_words")
     return constants
@@ -96,7 +96,9 @@ def _constants(model, config):
 def _load_tape(constants):
     code = []
     if constants.resident:
-        values = np.concatenate([v.astype("<i8") & 0xFFFF for v in constants.values]).astype("<u2")
+        values = np.zeros(constants.size, "<u2")
+        for name, vector in constants.values.items():
+            values[constants.at[name]:][:len(vector)] = vector.astype("<i8") & 0xFFFF
         for start in range(0, len(values), 0x8000):
             part = values[start:start + 0x8000]
             code.append(Instruction(Opcode.FILL, {"dst": start, "length": len(part)},
@@ -104,8 +106,8 @@ def _load_tape(constants):
     return [*code, Instruction(Opcode.END)]
 
 
-def _state_tape(opcode, model, base, slot_stride):
-    fields = {"wide": 1, "target": Target.STATE, "dst": 0, "length": model.n_layers * model.dim,
+def _state_tape(opcode, words, base, slot_stride):
+    fields = {"wide": 1, "target": Target.STATE, "dst": 0, "length": words,
               "base": base, "slot_stride": slot_stride}
     return [Instruction(opcode, fields), Instruction(Opcode.END)]
 
@@ -118,7 +120,7 @@ def compile_image(model, config):
     longest = max(p.trits.shape[1] for p in model.projections.values())
     _check("columns", longest, config.max_cols, "max_cols")
     _check("words of code memory", longest, config.code_words, "code_words")
-    state_words = model.n_layers * model.dim
+    state_words = model.n_layers * config.aligned(model.dim)
     _check("words of state memory", state_words, config.state_words, "state_words")
     vectors, constants = _vectors(model, config), _constants(model, config)
 
@@ -136,12 +138,14 @@ def compile_image(model, config):
     # The state area lies behind the tapes, so its address is known only when they are assembled.
     tapes = {"load": _load_tape(constants),
              "token": mlgru_token(model, config, constants, vectors, embedding)}
-    packed = {name: assemble(code, config.lanes) for name, code in tapes.items()}
-    state_tape_bytes = padded(len(assemble(_state_tape(Opcode.STORE, model, 0, 0), config.lanes)))
+    packed = {name: assemble(code, config.lanes, config.vector_lanes)
+              for name, code in tapes.items()}
+    state_tape_bytes = padded(len(assemble(_state_tape(Opcode.STORE, state_words, 0, 0),
+                                           config.lanes)))
     base = (directory_bytes + embedding_bytes + 2 * state_tape_bytes
             + sum(padded(len(tape)) for tape in packed.values())) // config.memory_bytes
     for name, opcode in (("save", Opcode.STORE), ("restore", Opcode.LOAD)):
-        code = _state_tape(opcode, model, base, slot_bytes // config.memory_bytes)
+        code = _state_tape(opcode, state_words, base, slot_bytes // config.memory_bytes)
         packed[name] = assemble(code, config.lanes)
 
     directory, data, at = [], rows.tobytes(), directory_bytes + embedding_bytes
@@ -156,6 +160,6 @@ def compile_image(model, config):
     header += struct.pack("<II", embedding["base"], embedding["token_stride"])
     image = Image(header.ljust(directory_bytes, b"\0") + data, placed, base,
                   slot_bytes * config.slots, slot_bytes // config.memory_bytes, vectors.words,
-                  sum(len(v) for v in constants.values), state_words, longest)
+                  constants.size, state_words, longest)
     _check("bytes of memory", image.size, config.memory_size, "memory_size")
     return image

@@ -20,6 +20,8 @@ class Config:
         Rows the array works on at once, a multiple of 5 (five trits share a byte).
     slots : int
         Independent activations that share each weight read.
+    vector_lanes : int
+        Elements the vector engine works on at once, 1, 2, 4 or 8; ``lanes`` is a multiple of it.
     memory_bytes : int
         Bytes of one memory beat, one beat a clock at most.
     burst_beats : int
@@ -55,6 +57,7 @@ class Config:
     name: str
     lanes: int
     slots: int = 1
+    vector_lanes: int = 1
     memory_bytes: int
     burst_beats: int = 8
     memory_size: int
@@ -76,6 +79,11 @@ class Config:
                                  f"not {value!r}")
         if self.lanes % 5:
             raise ValueError(f"Lane count must be a multiple of 5, not {self.lanes}")
+        if self.vector_lanes not in (1, 2, 4, 8):
+            raise ValueError(f"Vector lane count must be 1, 2, 4 or 8, not {self.vector_lanes}")
+        if self.lanes % self.vector_lanes:
+            raise ValueError(f"Lane count must be a multiple of the {self.vector_lanes} vector "
+                             f"lanes, not {self.lanes}")
         if self.memory_bytes < 2:
             raise ValueError(f"A memory beat must have 2 bytes or more, not {self.memory_bytes}")
         if self.slots > 16:
@@ -89,9 +97,9 @@ class Config:
             raise ValueError(f"Configuration field memory_size must be a multiple of the burst's "
                              f"{self.burst_bytes} bytes, not {self.memory_size}")
         for name in ("vector_words", "constant_words", "state_words", "code_words"):
-            if getattr(self, name) > 1 << 16:
-                raise ValueError(f"Configuration field {name} must be 65536 or less, "
-                                 f"not {getattr(self, name)}")
+            if not self.vector_lanes <= getattr(self, name) <= 1 << 16:
+                raise ValueError(f"Configuration field {name} must be {self.vector_lanes} to "
+                                 f"65536, not {getattr(self, name)}")
         if self.max_cols >= 1 << 14:
             raise ValueError(f"Column count must be below 16384, not {self.max_cols}")
 
@@ -132,6 +140,10 @@ class Config:
     def acc_width(self):
         """Bits of an accumulator: holds 127 * max_cols with its sign."""
         return (127 * self.max_cols).bit_length() + 1
+
+    def aligned(self, words):
+        """Return the number of elements of whole rows that hold ``words`` elements of a vector."""
+        return -(-words // self.vector_lanes) * self.vector_lanes
 
     def digest(self):
         """Return the 32-bit digest by which host and board make sure they mean the same machine."""

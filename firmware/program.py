@@ -8,6 +8,7 @@ the RMS of g is multiplied into the scale of o; h moves by (1 - f) * (silu(i) - 
 
 from dataclasses import dataclass, field
 
+from .config import Config
 from .isa import (
     LOGIT_FRACTION,
     SIGMOID_FRACTION,
@@ -32,7 +33,10 @@ _SQUARES, _ABSMAX, _SCALE, _INVERSE, _RMS, _FIRST, _TEMP, _TOTAL = range(1, 9)
 
 @dataclass
 class Vectors:
-    """Addresses in vector memory, counted in elements; ``words`` is what the program needs."""
+    """Addresses in vector memory, counted in elements; ``words`` is what the program needs.
+
+    Vectors are as long as whole rows of the memory: so are the lengths given.
+    """
 
     dim: int
     hidden_dim: int
@@ -52,21 +56,26 @@ class Vectors:
 
 @dataclass
 class Constants:
-    """Constant memory: where each vector lies, or None for vectors that stand in the tape."""
+    """Constant memory: where each vector lies, if all fit; else they stand in the tape.
 
-    words: int
+    ``size`` is what all of them take.
+    """
+
+    config: Config
     at: dict = field(default_factory=dict)
-    values: list = field(default_factory=list)
-    resident: bool = True
+    values: dict = field(default_factory=dict)
+    size: int = 0
 
     def add(self, name, vector):
         """Reserve room for ``vector`` behind those added before."""
-        self.at[name] = sum(len(v) for v in self.values)
-        self.values.append(vector)
+        self.at[name] = self.size
+        self.values[name] = vector
+        self.size += self.config.aligned(len(vector))
 
-    def settle(self):
-        """Decide whether all fit; where not, each is filled in just before its use."""
-        self.resident = sum(len(v) for v in self.values) <= self.words
+    @property
+    def resident(self):
+        """Whether all fit; where not, each is filled in just before its use."""
+        return self.size <= self.config.constant_words
 
 
 class _Writer:
@@ -171,12 +180,12 @@ def _token_mixer(w, n, layer):
     w.op(Opcode.SILU, target=Target.VECTOR, shift=SIGMOID_FRACTION + formats.i - formats.state,
          operand=formats.i, a=at.i, dst=at.i, length=d)
     w.op(Opcode.INTERPOLATE, b_source=BSource.VECTOR, target=Target.STATE, shift=SIGMOID_FRACTION,
-         a=at.f, b=at.i, dst=n * d, length=d)
+         a=at.f, b=at.i, dst=n * at.dim, length=d)
     project("g", at.g, formats.g, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
     w.rms(_FIRST, _SQUARES, d, formats.g)
     w.gain(f"{name}g_norm", layer.g_norm, at.g, at.g)
     w.op(Opcode.SILU, a_source=ASource.STATE, target=Target.VECTOR, shift=SIGMOID_FRACTION,
-         operand=formats.state, a=n * d, dst=at.f, length=d)
+         operand=formats.state, a=n * at.dim, dst=at.f, length=d)
     product = formats.g + layer.g_norm.fraction - GAIN_SHIFT + formats.state
     w.op(Opcode.MULTIPLY, b_source=BSource.VECTOR, target=Target.VECTOR,
          shift=product - formats.o, a=at.g, b=at.f, dst=at.g, length=d,

@@ -135,7 +135,7 @@ class Counter(enum.IntEnum):
     MEMORY_BUSY = 10
     #: Cycles in which the array worked on a column of weights.
     ARRAY_BUSY = 11
-    #: Cycles in which the vector engine began an element.
+    #: Cycles in which the vector engine began elements.
     VECTOR_BUSY = 12
     #: Cycles in which the scalar unit computed.
     SCALAR_BUSY = 13
@@ -219,6 +219,7 @@ CONFIG_FIELDS = tuple(field.name for field in dataclasses.fields(Config) if fiel
 _CONFIG_DOCS = {
     "lanes": "Rows the array works on at once.",
     "slots": "Independent activations that share each weight read.",
+    "vector_lanes": "Elements the vector engine works on at once.",
     "memory_bytes": "Bytes of a memory beat.",
     "burst_beats": "Beats of a burst.",
     "memory_size": "Bytes of tape memory.",
@@ -249,7 +250,7 @@ _COUNTER_DOCS = {
     Counter.CAUSE_ISSUE: "Cycles in which instructions were read, decoded and issued.",
     Counter.MEMORY_BUSY: "Cycles in which the memory delivered a beat of the tape.",
     Counter.ARRAY_BUSY: "Cycles in which the array worked on a column of weights.",
-    Counter.VECTOR_BUSY: "Cycles in which the vector engine began an element.",
+    Counter.VECTOR_BUSY: "Cycles in which the vector engine began elements.",
     Counter.SCALAR_BUSY: "Cycles in which the scalar unit computed.",
     Counter.TOKENS: "Plays of a token tape.",
     Counter.SATURATIONS: "Results that met an end of int32.",

@@ -3,6 +3,7 @@
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from .vector_command import code_write_layout
 
@@ -42,8 +43,8 @@ class CodeRead(wiring.Signature):
 class CodeMemory(wiring.Component):
     """``code_words`` codes for each slot: one block RAM a slot for 2,048 of them.
 
-    Read and write share the address, so a read during a write is not carried out. No instruction
-    does both.
+    A row is ``vector_lanes`` codes, which are written together and read one by one. Read and write
+    share the address, so a read during a write is not carried out. No instruction does both.
 
     Parameters
     ----------
@@ -71,21 +72,36 @@ class CodeMemory(wiring.Component):
 
         # One port that either reads or writes: Yosys gives two ports that might collide 35 LUT4
         # and 44 registers each, to define what a collision reads.
-        addr = Signal.like(self.read.addr)
-        m.d.comb += addr.eq(Mux(self.write.valid, self.write.p.addr, self.read.addr))
+        lanes = self.config.vector_lanes
+        lane_bits = exact_log2(lanes)
+        addr, en = Signal.like(self.write.p.row), Signal()
+        m.d.comb += [
+            addr.eq(Mux(self.write.valid, self.write.p.row, self.read.addr[lane_bits:])),
+            en.eq(self.read.en & ~self.write.valid),
+        ]
+
+        # The code's place in the row goes along with the row.
+        lane, later_lane = Signal(lane_bits), Signal(lane_bits)
+        m.d.sync += later_lane.eq(lane)
+        with m.If(en):
+            m.d.sync += lane.eq(self.read.addr)
 
         for slot in range(self.config.slots):
-            codes = memory.Memory(shape=signed(8), depth=self.config.code_words, init=[])
-            m.submodules[f"codes_{slot}"] = codes
-            write, read = codes.write_port(), codes.read_port()
+            row = data.ArrayLayout(signed(8), lanes)
+            rows = memory.Memory(shape=row, depth=self.config.code_words // lanes, init=[])
+            m.submodules[f"rows_{slot}"] = rows
+            write, read = rows.write_port(granularity=1), rows.read_port()
+            here = self.write.valid & (self.write.p.slot == slot)
             m.d.comb += [
                 write.addr.eq(addr),
-                write.data.eq(self.write.p.code),
-                write.en.eq(self.write.valid & (self.write.p.slot == slot)),
+                write.data.eq(self.write.p.codes),
+                write.en.eq(Cat(1, self.write.p.more) & here.replicate(lanes)),
                 read.addr.eq(addr),
-                read.en.eq(self.read.en & ~self.write.valid),
+                read.en.eq(en),
             ]
             # Block RAM is slow to put its data out: nothing else fits into that clock.
-            m.d.sync += self.read.data[slot].eq(read.data)
+            codes = Signal(row, name=f"codes_{slot}")
+            m.d.sync += codes.eq(read.data)
+            m.d.comb += self.read.data[slot].eq(codes.as_value().word_select(later_lane, 8))
 
         return m

@@ -108,7 +108,7 @@ class Core(wiring.Component):
             {page.name: (page.address, page.size) for page in PAGES.values()})
         m.submodules.identification = identification = Identification(config=config)
         m.submodules.link_status = link_status = LinkStatus()
-        m.submodules.counters = counters = Counters()
+        m.submodules.counters = counters = Counters(saturations=config.vector_lanes)
         m.submodules.cycle_cause = cycle_cause = CycleCause()
         m.submodules.queue = queue = TokenQueue(config=config)
         m.submodules.ring = ring = TokenRing(slots=config.slots)

@@ -4,7 +4,7 @@ from functools import reduce
 from operator import or_
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import exact_log2
 
@@ -18,7 +18,7 @@ __all__ = ["Counters"]
 
 
 class Counters(wiring.Component):
-    """Counts events, at most one a clock for each counter.
+    """Counts events, at most one a clock for each counter but SATURATIONS.
 
     Each event counts in a few bits of its own, which go round and round. A scan goes through the
     counters, two clocks each, takes those bits for the lowest of the total, and counts up the rest
@@ -26,12 +26,17 @@ class Counters(wiring.Component):
     are of one moment, and the high word is kept for the next read. What is read is at most
     :attr:`lag` clocks old.
 
+    Parameters
+    ----------
+    saturations : :class:`int`
+        The most SATURATIONS of a clock, a power of two.
+
     Members
     -------
     bus : :py:`In(RegisterBus)`
         Page ``counters``.
-    events : :py:`In(len(Counter))`
-        One bit for each :class:`Counter`.
+    events : :py:`In(StructLayout)`
+        How many of each :class:`Counter`, by name: one bit, but for SATURATIONS.
 
     Memory: 2 * 16 rows of 32 bits, one block RAM.
     """
@@ -39,9 +44,12 @@ class Counters(wiring.Component):
     #: Clocks of a round of the scan.
     lag = 2 * len(Counter)
 
-    def __init__(self):
+    def __init__(self, *, saturations=1):
+        self.saturations = saturations
         self._storage = DualPortRAM(width=32, depth=2 * len(Counter))
-        super().__init__({"bus": In(RegisterBus), "events": In(len(Counter))})
+        most = {counter: 1 for counter in Counter} | {Counter.SATURATIONS: saturations}
+        super().__init__({"bus": In(RegisterBus), "events": In(data.StructLayout({
+            counter.name: range(n + 1) for counter, n in most.items()}))})
 
     def elaborate(self, platform):
         m = Module()
@@ -49,11 +57,12 @@ class Counters(wiring.Component):
         m.submodules.storage = storage = self._storage
 
         # What is new, as many bits as tell a whole round from none.
-        recent = [Signal(exact_log2(2 * self.lag), name=f"recent_{c.name.lower()}")
-                  for c in Counter]
+        recent = [Signal(exact_log2(2 * self.lag * self.saturations),
+                         name=f"recent_{c.name.lower()}") for c in Counter]
         for counter in Counter:
-            with m.If(self.events[counter]):
-                m.d.sync += recent[counter].eq(recent[counter] + 1)
+            count = self.events[counter.name]
+            with m.If(count.any()):
+                m.d.sync += recent[counter].eq(recent[counter] + count)
 
         # The scan: low word, then high word with the carry. Read in stage 0, into a register in
         # stage 1, compared in stage 2, added up in stage 3, written in stage 4.

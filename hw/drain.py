@@ -1,4 +1,4 @@
-"""The drain: sends a tile's sums on, one a clock."""
+"""The drain: sends a tile's sums on, one beat a clock."""
 
 from functools import reduce
 from operator import or_
@@ -6,6 +6,7 @@ from operator import or_
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from .credit_queue import CreditQueue
 from .lowest import lowest
@@ -32,13 +33,14 @@ def tile_layout(config):
 class Drain(wiring.Component):
     """Serialises tiles: by active slot, then by row, as :mod:`trine.sim.golden.drain` orders them.
 
-    A tile is looked at for one clock, then read where it stands, one sum a clock while there is
-    room in the queue that gives them out, and taken when its last sum is read. Inactive slots take
-    no time. Where no slot is active, tiles are dropped.
+    A tile is looked at for one clock, then read where it stands, one beat of ``vector_lanes`` sums
+    a clock while there is room in the queue that gives them out, and taken when its last beat is
+    read. Inactive slots take no time. Where no slot is active, tiles are dropped.
 
-    The multiplexer copies the tile into registers of which all but one are reset, and takes them
-    together. It takes 7 LUT4 for each bit of 20 lanes; a plain one is mapped to 40 by Yosys.
-    Nothing holds it up: the :class:`CreditQueue` behind it has a place for each sum read.
+    The multiplexer copies the tile into registers of which all but one beat are reset, and takes
+    them together. It takes 7 LUT4 for each bit of 20 lanes and sums one by one; a plain one is
+    mapped to 40 by Yosys. Nothing holds it up: the :class:`CreditQueue` behind it has a place for
+    each beat read.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class Drain(wiring.Component):
     Attributes
     ----------
     latency : :class:`int`
-        Clocks from a tile offered to its first sum offered.
+        Clocks from a tile offered to its first beat offered.
     """
 
     latency = 4
@@ -93,45 +95,51 @@ class Drain(wiring.Component):
             last_slot.eq(~others.any()),
         ]
 
-        # The lane to read. `last_lane` is made one clock ahead, of which a new tile has one to
+        # The beat to read. `last_beat` is made one clock ahead, of which a new tile has one to
         # spare: its gates would else be copied to every bit of the mask.
-        present, reading, last_lane = Signal(), Signal(), Signal()
-        lane = Signal(range(self.config.lanes))
-        lane_mask = Signal(self.config.lanes)
+        lanes = self.config.vector_lanes
+        lane_bits = exact_log2(lanes)
+        present, reading, last_beat = Signal(), Signal(), Signal()
+        beat = Signal(range(self.config.lanes // lanes))
+        beat_mask = Signal(self.config.lanes // lanes)
+        rows = tile.rows + (lanes - 1)
+        beats = rows[lane_bits:]
         m.d.comb += [
             reading.eq(present & remaining.any() & queue.room),
             queue.begin.eq(reading),
-            self.tile.ready.eq(present & (~remaining.any() | (reading & last_lane & last_slot))),
+            self.tile.ready.eq(present & (~remaining.any() | (reading & last_beat & last_slot))),
         ]
         m.d.sync += present.eq(self.tile.valid & ~self.tile.ready)
-        with m.If(~present | (reading & last_lane)):
-            m.d.sync += [lane.eq(0), lane_mask.eq(1), last_lane.eq(tile.rows == 1)]
+        with m.If(~present | (reading & last_beat)):
+            m.d.sync += [beat.eq(0), beat_mask.eq(1), last_beat.eq(beats == 1)]
         with m.Elif(reading):
-            m.d.sync += [lane.eq(lane + 1), lane_mask.eq(lane_mask << 1),
-                         last_lane.eq(tile.rows == lane + 2)]
-        with m.If(reading & last_lane):
+            m.d.sync += [beat.eq(beat + 1), beat_mask.eq(beat_mask << 1),
+                         last_beat.eq(beats == beat + 2)]
+        with m.If(reading & last_beat):
             m.d.sync += drained.eq(Mux(last_slot, 0, ~others))
 
-        # One register for each sum, reset where another one is read.
-        picked = []
+        # One register for each sum, reset where another beat is read.
+        picked = [[] for _ in range(lanes)]
         for n in range(self.config.slots):
             for k in range(self.config.lanes):
                 one = Signal(self.config.acc_width, name=f"picked_{n}_{k}", reset_less=True)
-                picked.append(one)
+                picked[k % lanes].append(one)
                 m.d.sync += one.eq(tile.sums[n][k])
-                with m.If(~(slot_mask[n] & lane_mask[k])):
+                with m.If(~(slot_mask[n] & beat_mask[k // lanes])):
                     m.d.sync += one.eq(0)
 
         read, described = Signal(), Signal(sum_layout(self.config), reset_less=True)
         arriving = Signal.like(described, reset_less=True)
+        ends = Cat(rows[:lane_bits] >= n for n in range(1, lanes))
         m.d.sync += [
             read.eq(reading),
             described.slot.eq(slot),
-            described.row.eq(tile.row + lane),
-            described.last.eq(tile.last & last_lane & last_slot),
+            described.row.eq(tile.row + (beat << lane_bits)),
+            described.more.eq(Mux(last_beat, ends, -1)),
+            described.last.eq(tile.last & last_beat & last_slot),
             queue.i.valid.eq(read),
             arriving.eq(described),
-            arriving.sum.eq(reduce(or_, picked)),
+            *(arriving.sums[n].eq(reduce(or_, ones)) for n, ones in enumerate(picked)),
         ]
         m.d.comb += [
             queue.i.payload.eq(arriving),

@@ -3,27 +3,32 @@
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
+from .delay import delay
 from .lowest import lowest
-from .vector_command import ASource, Op, Target, VectorCommand, sum_layout
+from .vector_command import ASource, Op, Target, VectorCommand, more_shape, sum_layout
 
 __all__ = ["ElementIssue", "element_layout"]
 
 
 def element_layout(config):
-    """Return the payload of an element: its slot, where its operands lie and its result goes."""
+    """Return the payload of a beat of elements: where operands lie and results go, in rows."""
+    lanes = config.vector_lanes
+    row_bits = 18 - exact_log2(lanes)
     return data.StructLayout({
         "slot": range(config.slots),
-        #: Read addresses of the vector memory's two ports and of the state memory.
-        "a": range(config.vector_words),
+        #: Rows of the vector memory's two read ports and of the state memory.
+        "a": range(config.vector_words // lanes),
         "b": unsigned(16),
-        "state": range(config.state_words),
-        #: Address of the result; for LOGITS the row.
-        "dst": unsigned(18),
+        "state": range(config.state_words // lanes),
+        #: Row of the result; for LOGITS the row of the matrix, by lanes.
+        "dst": unsigned(row_bits),
         #: What came in the streams, of which the command means one.
-        "sum": signed(config.acc_width),
-        "load": signed(32),
-        "fill": unsigned(16),
+        "sums": data.ArrayLayout(signed(config.acc_width), lanes),
+        "loads": data.ArrayLayout(signed(32), lanes),
+        "fills": data.ArrayLayout(unsigned(16), lanes),
+        "more": more_shape(config),
         "last": 1,
     })
 
@@ -31,8 +36,10 @@ def element_layout(config):
 class ElementIssue(wiring.Component):
     """Counts the elements of a command, slot by slot, or takes them as the sums come.
 
-    An element is issued in a clock in which its stream operand and its slot's scalar are there and
-    ``hold`` is low. It is not held up from then on.
+    A beat is issued in a clock in which its stream operands and its slot's scalar are there and
+    ``hold`` is low. It is not held up from then on. Loads and constants come one element a clock,
+    and are put together. LOGITS and STORES, which leave one element a clock, are issued one beat in
+    as many clocks as there are lanes.
 
     Parameters
     ----------
@@ -42,7 +49,8 @@ class ElementIssue(wiring.Component):
     Members
     -------
     command : :py:`In(VectorCommand)`
-        Constant from the clock before ``start`` on, until the last element is issued.
+        Constant from the clock before ``start`` on, until the last element is issued. Addresses of
+        elements are multiples of ``vector_lanes``.
     start : :py:`In(1)`
         Strobe: begin.
     slots : :py:`In(config.slots)`
@@ -57,10 +65,10 @@ class ElementIssue(wiring.Component):
     sums, loads, fill : :py:`In(stream)`
         Stream operands.
     element : :py:`Out(stream)`
-        Elements. The sink is always ready.
+        Beats of elements. The sink is always ready.
     """
 
-    #: Clocks from an element's stream operand, or from `start` and one, to the element.
+    #: Clocks from a beat's last stream operand, or from `start` and one, to the beat.
     latency = 2
 
     def __init__(self, *, config):
@@ -83,46 +91,58 @@ class ElementIssue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # What the command means, in registers; where the addresses count from.
+        # What the command means, in registers; where the rows count from.
         command = self.command
+        lanes = self.config.vector_lanes
+        lane_bits = exact_log2(lanes)
         filling, summing, loading, counting = Signal(), Signal(), Signal(), Signal()
-        interpolating, single = Signal(), Signal()
-        base_a = Signal.like(command.a, reset_less=True)
-        base_dst = Signal.like(command.dst, reset_less=True)
+        interpolating, single, paced = Signal(), Signal(), Signal()
+        base_a = Signal(16 - lane_bits, reset_less=True)
+        base_dst = Signal.like(base_a)
         streams = command.target == Target.CONSTANT
+        length = command.length + (lanes - 1)
         m.d.sync += [
             filling.eq(streams),
             summing.eq((command.a_source == ASource.SUMS) & ~streams),
             loading.eq((command.a_source == ASource.LOADS) & ~streams),
             counting.eq(~streams & (command.a_source != ASource.SUMS)
                         & (command.a_source != ASource.LOADS)),
+            paced.eq((command.target == Target.LOGITS) | (command.target == Target.STORES)),
             interpolating.eq(command.op == Op.INTERPOLATE),
-            single.eq(command.length == 1),
-            base_a.eq(Mux(command.target == Target.RESIDUAL, command.dst, command.a)),
-            base_dst.eq(Mux(command.target == Target.LOGITS, 0, command.dst)),
+            single.eq(length[lane_bits:] == 1),
+            base_a.eq(Mux(command.target == Target.RESIDUAL, command.dst, command.a) >> lane_bits),
+            base_dst.eq(Mux(command.target == Target.LOGITS, 0, command.dst) >> lane_bits),
         ]
+        # Beats of a vector, and the last lane of the last one. With one lane nothing is computed.
+        beats = delay(m, length[lane_bits:], 1 if lanes > 1 else 0, name="beats")
+        last_lane = delay(m, length[:lane_bits], 1, name="last_lane")
 
         # An index, and the two behind it: what is compared is known two elements ahead.
         issuing, todo = Signal(), Signal(self.config.slots)
-        count, second, third = (Signal(18, name=name, reset_less=True)
+        count, second, third = (Signal(18 - lane_bits, name=name, reset_less=True)
                                 for name in ("count", "second", "third"))
         count_last = Signal()
+        lane, pause = Signal(lane_bits), Signal(lanes - 1)
         slot, bit = lowest(todo)
 
-        there, free, last = Signal(), Signal(), Signal()
+        there, free, piece, whole, last = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            free.eq(issuing & ~self.hold),
+            free.eq(issuing & ~self.hold & ~pause[:1].any()),
             self.fill.ready.eq(free & filling),
             self.sums.ready.eq(free & summing & self.all_loaded),
             self.loads.ready.eq(free & loading),
-            there.eq((self.fill.valid & self.fill.ready) | (self.sums.valid & self.sums.ready)
-                     | (self.loads.valid & self.loads.ready)
+            piece.eq((self.fill.valid & self.fill.ready) | (self.loads.valid & self.loads.ready)),
+            whole.eq((lane == lanes - 1) | (count_last & (lane == last_lane))),
+            there.eq((piece & whole) | (self.sums.valid & self.sums.ready)
                      | (free & counting & (~self.scaled | self.loaded.bit_select(slot, 1)))),
             last.eq(Mux(summing, self.sums.p.last, count_last & (todo == bit))),
         ]
+        m.d.sync += pause.eq(Mux(there & paced, -1, pause >> 1))
+        with m.If(piece):
+            m.d.sync += lane.eq(Mux(whole, 0, lane + 1))
         with m.If(there):
             m.d.sync += [count.eq(second), second.eq(third), third.eq(third + 1),
-                         count_last.eq(third == command.length)]
+                         count_last.eq(third == beats)]
             with m.If(last):
                 m.d.sync += issuing.eq(0)
             with m.If(count_last):
@@ -132,30 +152,35 @@ class ElementIssue(wiring.Component):
         with m.If(self.start | (there & count_last)):
             m.d.sync += [count.eq(0), second.eq(1), third.eq(2), count_last.eq(single)]
 
-        # The element's index, and what came with it.
-        index = Signal(18, reset_less=True)
+        # The beat's index, and what came with it.
+        index = Signal(18 - lane_bits, reset_less=True)
         beside = Signal(element_layout(self.config), reset_less=True)
         issued = Signal()
+        ends = Cat(last_lane >= n for n in range(1, lanes))
         m.d.sync += [
             issued.eq(there),
-            index.eq(Mux(summing, self.sums.p.row, count)),
+            index.eq(Mux(summing, self.sums.p.row >> lane_bits, count)),
             beside.slot.eq(Mux(summing, self.sums.p.slot, slot)),
             beside.last.eq(last),
-            beside.sum.eq(self.sums.p.sum),
-            beside.load.eq(self.loads.payload),
-            beside.fill.eq(self.fill.payload),
+            beside.more.eq(Mux(summing, self.sums.p.more, Mux(count_last, ends, -1))),
+            beside.sums.eq(self.sums.p.sums),
         ]
+        for n in range(lanes):
+            with m.If(lane == n):
+                m.d.sync += [beside.loads[n].eq(self.loads.payload),
+                             beside.fills[n].eq(self.fill.payload)]
 
-        # Its addresses.
+        # Its rows.
         element = self.element.p
-        a = Signal(16)
+        a = Signal.like(base_a)
         m.d.comb += a.eq(base_a + index)
         m.d.sync += [
             self.element.valid.eq(issued),
-            *(element[name].eq(beside[name]) for name in ("slot", "last", "sum", "load", "fill")),
+            *(element[name].eq(beside[name])
+              for name in ("slot", "last", "more", "sums", "loads", "fills")),
             element.a.eq(a),
-            element.b.eq(command.b + index),
-            element.state.eq(Mux(interpolating, command.dst + index, a)),
+            element.b.eq((command.b >> lane_bits) + index),
+            element.state.eq(Mux(interpolating, (command.dst >> lane_bits) + index, a)),
             element.dst.eq(base_dst + index),
         ]
 

@@ -7,7 +7,14 @@ from amaranth.lib.wiring import In, Out
 from .or_add import OrAdd
 from .vector_command import ASource, BSource, Op, Target, VectorCommand
 
-__all__ = ["OperandSelect"]
+__all__ = ["OperandSelect", "read_layout"]
+
+#: What was read for an element: ``vector_a`` (at `a`, or for RESIDUAL at `dst`), ``vector_b`` and
+#: ``constant`` (at `b`), ``state`` (at `a`, or for INTERPOLATE at `dst`); ``sum`` and ``load``, the
+#: elements of these streams; ``fresh``, where the state reads as 0 for INTERPOLATE.
+read_layout = data.StructLayout({
+    "vector_a": signed(32), "vector_b": signed(32), "state": signed(32), "constant": 16,
+    "sum": signed(32), "load": signed(32), "fresh": 1})
 
 
 class OperandSelect(wiring.Component):
@@ -24,11 +31,8 @@ class OperandSelect(wiring.Component):
     -------
     command : :py:`In(VectorCommand)`
         Constant from two clocks before the first element on.
-    i : :py:`In(stream)`
-        What was read for an element: ``vector_a`` (at `a`, or for RESIDUAL at `dst`),
-        ``vector_b`` and ``constant`` (at `b`), ``state`` (at `a`, or for INTERPOLATE at `dst`);
-        ``sum`` and ``load``, the elements of these streams; ``fresh``, where the state reads as 0
-        for INTERPOLATE. Always ready.
+    i : :py:`In(stream.Signature(read_layout, always_ready=True))`
+        What was read for an element.
     o : :py:`Out(stream)`
         ``a``, int32; ``b``, 33 bits, to be saturated to int32; ``third``, int32.
     """
@@ -37,9 +41,7 @@ class OperandSelect(wiring.Component):
     latency = 2
 
     command: In(VectorCommand)
-    i: In(stream.Signature(data.StructLayout({
-        "vector_a": signed(32), "vector_b": signed(32), "state": signed(32), "constant": 16,
-        "sum": signed(32), "load": signed(32), "fresh": 1}), always_ready=True))
+    i: In(stream.Signature(read_layout, always_ready=True))
     o: Out(stream.Signature(data.StructLayout({
         "a": signed(32), "b": signed(33), "third": signed(32)}), always_ready=True))
 

@@ -54,7 +54,7 @@ class ResultQueue(wiring.Component):
         write = rows.write
         m.d.sync += [
             write.en.eq(self.i.valid),
-            write.data.eq(self.i.payload),
+            write.data[0].eq(self.i.payload),
             write.addr.eq(put),
             put.eq(put + self.i.valid),
             seen.eq(put),
@@ -71,6 +71,6 @@ class ResultQueue(wiring.Component):
             m.d.sync += fetched.eq(taken != seen)
             m.d.sync += taken.eq(taken + (taken != seen))
         with m.If(advance):
-            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(read.data)]
+            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(read.data[0])]
 
         return m

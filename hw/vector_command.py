@@ -6,7 +6,7 @@ from amaranth.lib import data, enum
 from trine.firmware import isa
 
 __all__ = ["ASource", "BSource", "Op", "Statistic", "Target", "VectorCommand", "code_write_layout",
-           "logit_layout", "statistic_layout", "sum_layout"]
+           "logit_layout", "more_shape", "statistic_layout", "sum_layout"]
 
 
 class Op(enum.Enum, shape=unsigned(6)):
@@ -90,16 +90,31 @@ class VectorCommand(data.Struct):
     length: unsigned(18)
 
 
+def more_shape(config):
+    """Return the shape of ``more``: a bit for each lane but the first, set where the beat has it.
+
+    A beat is ``vector_lanes`` elements of one slot, the first of them at a multiple of that many,
+    and holds fewer only at the end of a vector.
+    """
+    return unsigned(config.vector_lanes - 1)
+
+
 def sum_layout(config):
-    """Return the payload of the array's sums; ``last`` is the last element of the instruction."""
-    return data.StructLayout({"slot": range(config.slots), "row": unsigned(18),
-                              "sum": signed(config.acc_width), "last": 1})
+    """Return the payload of the array's sums: those of ``row`` and the following rows of a slot.
+
+    ``last`` is the last beat of the instruction.
+    """
+    return data.StructLayout({
+        "slot": range(config.slots), "row": unsigned(18),
+        "sums": data.ArrayLayout(signed(config.acc_width), config.vector_lanes),
+        "more": more_shape(config), "last": 1})
 
 
 def code_write_layout(config):
-    """Return the payload of a write to code memory."""
-    return data.StructLayout({"slot": range(config.slots), "addr": range(config.code_words),
-                              "code": signed(8)})
+    """Return the payload of a write to code memory; ``row`` is the first code's address / lanes."""
+    return data.StructLayout({
+        "slot": range(config.slots), "row": range(config.code_words // config.vector_lanes),
+        "codes": data.ArrayLayout(signed(8), config.vector_lanes), "more": more_shape(config)})
 
 
 def logit_layout(config):

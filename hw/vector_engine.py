@@ -1,4 +1,4 @@
-"""The vector engine: int32 vectors in, int32 vectors, codes or logits out, one element a clock."""
+"""The vector engine: int32 vectors in, int32 vectors, codes or logits out, one beat a clock."""
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -10,6 +10,7 @@ from trine.firmware.isa import N_SCALARS
 from .element_issue import ElementIssue
 from .result_queue import ResultQueue
 from .scalar_operands import ScalarOperands
+from .serializer import Serializer
 from .statistics import Statistics
 from .vector_command import (
     Op,
@@ -31,17 +32,18 @@ _OUTPUTS, _ENOUGH = 512, 256
 
 
 class VectorEngine(wiring.Component):
-    """Carries out one vector command at a time, one element a clock.
+    """Carries out one vector command at a time, one beat of ``vector_lanes`` elements a clock.
 
     Bit exact with :mod:`trine.sim.golden.vector_engine`. Elements come slot by slot, each
     slot's from the first to the last; those of sums in the order of the stream; those of FILL
     once. An element reads its own index only, so vectors may be changed in place; vectors that
-    overlap otherwise are not allowed. Inactive slots are not touched.
+    overlap otherwise are not allowed. Inactive slots are not touched. Vectors begin at multiples of
+    ``vector_lanes`` in every memory. Loads, stores, constants and logits go one element a clock.
 
     Parameters
     ----------
     config : :class:`trine.firmware.config.Config`
-        Slots and sizes of memories.
+        Slots, lanes and sizes of memories.
 
     Members
     -------
@@ -54,12 +56,12 @@ class VectorEngine(wiring.Component):
     fresh : :py:`In(config.slots)`
         Slots whose state INTERPOLATE reads as zero. Constant while busy.
     sums, loads, fill : :py:`In(stream)`
-        Operand a of SUMS and LOADS, and what FILL writes. Loads are as many for each active slot
-        as the command is long.
+        Operand a of SUMS and LOADS, and what FILL writes. Sums come by beats. Loads are as many for
+        each active slot as the command is long.
     stores, logits : :py:`Out(stream)`
         Results of these targets.
     codes : :py:`Out(stream, always_ready=True)`
-        Writes to code memory.
+        Writes to code memory, by beats.
     scalar_slot, scalar_reg : :py:`Out(range(config.slots))`, :py:`Out(6)`
         Scalar register that is read.
     scalar_m, scalar_e, scalar_pending : :py:`In(31)`, :py:`In(signed(10))`, :py:`In(1)`
@@ -67,9 +69,9 @@ class VectorEngine(wiring.Component):
     statistic : :py:`Out(stream)`
         One for each active slot, after the last element, where ``stat`` is not 0.
     element : :py:`Out(1)`
-        Strobe: an element leaves the pipeline (FILL has none).
-    saturated : :py:`Out(1)`
-        Strobe: its result stands at an end of int32. Codes and stores don't count.
+        Strobe: a beat of elements leaves the pipeline (FILL has none).
+    saturated : :py:`Out(range(vector_lanes + 1))`
+        Results of a beat that stand at an end of int32. Codes and stores don't count.
     scalar_wait : :py:`Out(1)`
         Strobe: a scalar that is still computed is waited for, or its unit takes no statistic yet.
     """
@@ -78,7 +80,7 @@ class VectorEngine(wiring.Component):
     latency = ElementIssue.latency + VectorPipeline.latency
     #: Clocks from a command taken to the first element that may be issued, beyond the next one.
     begin_latency = 3
-    #: Clocks from the last result to the first statistic.
+    #: Clocks from the last result to the first statistic, with one lane.
     statistic_latency = Statistics.latency
 
     def __init__(self, *, config):
@@ -102,38 +104,46 @@ class VectorEngine(wiring.Component):
             "scalar_pending": In(1),
             "statistic": Out(stream.Signature(statistic_layout(config))),
             "element": Out(1),
-            "saturated": Out(1),
+            "saturated": Out(range(config.vector_lanes + 1)),
             "scalar_wait": Out(1),
         })
 
     @classmethod
-    def cycles(cls, op, target, elements, *, slots=1, stat=False):
+    def cycles(cls, op, target, length, *, slots=1, lanes=1, loads=False, stat=False):
         """Return the clocks from a command taken until the next one may be.
 
         Exact where no stream stalls and no scalar is pending; with vectors of several slots that
-        are shorter than ``ScalarOperands.latency``, and with sums, scalars may take longer.
+        are shorter than ``ScalarOperands.latency`` beats, and with sums, scalars may take longer.
 
         Parameters
         ----------
         op, target : :class:`Op`, :class:`Target`
             Those of the command.
-        elements : :class:`int`
-            Elements of all active slots together.
+        length : :class:`int`
+            Elements of a slot.
         slots : :class:`int`
             Active slots.
+        lanes : :class:`int`
+            Elements of a beat.
+        loads : :class:`bool`
+            Whether operand a is LOADS.
         stat : :class:`bool`
             Whether there is a statistic.
         """
         if target == Target.CONSTANT:
-            return cls.begin_latency + elements + ElementIssue.latency + 1
-        cycles = cls.begin_latency + elements + cls.latency + 1
+            return cls.begin_latency + length + ElementIssue.latency + 1
+        beats = slots * -(-length // lanes)
+        paced = target in (Target.LOGITS, Target.STORES)
+        cycles = cls.begin_latency + cls.latency + 1
+        cycles += slots * length if loads else (beats - 1) * lanes + 1 if paced else beats
         if op in (Op.SCALE, Op.QUANTIZE):
             cycles += ScalarOperands.latency
         ends = [0]
         if stat:
-            ends.append(cls.statistic_latency + slots - 1)
-        if target in (Target.LOGITS, Target.STORES):
-            ends.append(ResultQueue.latency + 2)
+            ends.append(cls.statistic_latency + exact_log2(lanes) + slots - 1)
+        if paced:
+            # The last beat's results follow its first one.
+            ends.append(ResultQueue.latency + 2 + (lanes > 1) + (length - 1) % lanes)
         return cycles + max(ends)
 
     def elaborate(self, platform):
@@ -142,7 +152,9 @@ class VectorEngine(wiring.Component):
         m.submodules.issue = issue = ElementIssue(config=self.config)
         m.submodules.scalars = scalars = ScalarOperands(slots=self.config.slots)
         m.submodules.pipeline = pipeline = VectorPipeline(config=self.config)
-        m.submodules.statistics = statistics = Statistics(slots=self.config.slots)
+        m.submodules.statistics = statistics = Statistics(
+            slots=self.config.slots, lanes=self.config.vector_lanes)
+        m.submodules.serializer = serializer = Serializer(config=self.config)
         m.submodules.outputs = outputs = ResultQueue(shape=logit_layout(self.config),
                                                      depth=_OUTPUTS)
 
@@ -202,16 +214,15 @@ class VectorEngine(wiring.Component):
 
         # Results that leave the engine.
         result = pipeline.result.p
+        connect(m, serializer.o, outputs.i)
         m.d.comb += [
             self.codes.valid.eq(pipeline.result.valid & coding),
             self.codes.p.slot.eq(result.slot),
-            self.codes.p.addr.eq(result.dst),
-            self.codes.p.code.eq(result.value),
-            outputs.i.valid.eq(pipeline.result.valid & (logits | stores)),
-            outputs.i.p.slot.eq(result.slot),
-            outputs.i.p.row.eq(result.dst),
-            outputs.i.p.logit.eq(result.value),
-            outputs.i.p.last.eq(result.last),
+            self.codes.p.row.eq(result.dst),
+            *(self.codes.p.codes[n].eq(value) for n, value in enumerate(result.values)),
+            self.codes.p.more.eq(result.more),
+            serializer.i.valid.eq(pipeline.result.valid & (logits | stores)),
+            serializer.i.payload.eq(result),
             self.logits.payload.eq(outputs.o.payload),
             self.logits.valid.eq(outputs.o.valid & logits),
             self.stores.payload.eq(outputs.o.p.logit),
@@ -219,13 +230,15 @@ class VectorEngine(wiring.Component):
             outputs.o.ready.eq(Mux(logits, self.logits.ready, self.stores.ready)),
             self.element.eq(pipeline.result.valid),
         ]
-        leaving, limit, counted = Signal(), Signal(), Signal()
+        leaving, counted, limits = Signal(), Signal(), Signal(self.config.vector_lanes)
+        ends = Cat(value[:31] == (~value[31]).replicate(31) for value in result.values)
+        coming = Mux(issue.element.valid & (logits | stores), 1 + sum(issue.element.p.more), 0)
         m.d.sync += [
-            limit.eq(result.value[:31] == (~result.value[31]).replicate(31)),
+            limits.eq(ends & Cat(1, result.more)),
             counted.eq(pipeline.result.valid & ~coding & ~stores),
-            self.saturated.eq(counted & limit),
+            self.saturated.eq(Mux(counted, sum(limits), 0)),
             leaving.eq(outputs.o.valid & outputs.o.ready),
-            outstanding.eq(outstanding + (issue.element.valid & (logits | stores)) - leaving),
+            outstanding.eq(outstanding + coming - leaving),
             hold.eq(outstanding[exact_log2(_ENOUGH):].any()),
         ]
 
@@ -234,7 +247,8 @@ class VectorEngine(wiring.Component):
             statistics.squares.eq(command.statistic == Statistic.SUM_SQUARES),
             statistics.i.valid.eq(pipeline.result.valid & gathering),
             statistics.i.p.slot.eq(result.slot),
-            statistics.i.p.value.eq(result.value),
+            statistics.i.p.values.eq(result.values),
+            statistics.i.p.more.eq(result.more),
             statistics.i.p.last.eq(result.last),
             self.statistic.valid.eq(statistics.o.valid),
             self.statistic.p.slot.eq(statistics.o.p.slot),

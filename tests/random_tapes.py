@@ -9,7 +9,8 @@ from trine.firmware.packing import pack_matrix
 
 __all__ = ["random_image"]
 
-#: Vectors lie in blocks, so that no instruction reads an element it has written before.
+#: Vectors lie in blocks, so that no instruction reads an element it has written before, and so
+#: that they begin with a row on any number of vector lanes.
 BLOCK = 32
 VECTORS = (Opcode.MULTIPLY, Opcode.ADD, Opcode.SUBTRACT, Opcode.SCALE, Opcode.SIGMOID, Opcode.SILU,
            Opcode.INTERPOLATE, Opcode.QUANTIZE)
@@ -134,7 +135,7 @@ def random_image(config, seed, count=40):
     tapes = {"load": [], "token": list(maker.code(count)), "save": save}
     placed = {}
     for name, code in tapes.items():
-        tape = assemble([*code, Instruction(Opcode.END)], config.lanes)
+        tape = assemble([*code, Instruction(Opcode.END)], config.lanes, config.vector_lanes)
         size = -(-len(tape) // config.burst_bytes) * config.burst_bytes
         placed[name] = Tape(len(data) // config.memory_bytes, size // config.memory_bytes,
                             len(tape))

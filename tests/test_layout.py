@@ -60,6 +60,7 @@ NO_GOLDEN = {
     "sdram",                # moves data
     "sdram_banks",          # gives commands
     "sequencer",            # sim/golden/machine.py
+    "serializer",           # moves data
     "sigmoid",              # sim/golden/vector.py: sigmoid
     "credit_queue",         # moves data
     "skid_buffer",          # moves data
@@ -73,6 +74,7 @@ NO_GOLDEN = {
     "uart",                 # the bench speaks the serial line
     "uart_receiver",        # the bench speaks the serial line
     "uart_transmitter",     # the bench speaks the serial line
+    "vector_lane",          # sim/golden/vector_engine.py is the engine's model
     "vector_pipeline",      # sim/golden/vector_engine.py is the engine's model
 }
 #: Modules in hw/ that are no component and need no test of their own name.

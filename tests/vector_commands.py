@@ -1,6 +1,7 @@
 """Random programs for the vector engine, with what its golden model makes of them."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
 
 import numpy as np
@@ -10,7 +11,8 @@ from trine.hw import vector_command
 from trine.sim.golden.drain import drain
 from trine.sim.golden.vector_engine import Outcome, VectorEngine
 
-__all__ = ["INT32_MAX", "INT32_MIN", "Program", "Step", "command", "small_config"]
+__all__ = ["INT32_MAX", "INT32_MIN", "Program", "Step", "beats", "command", "small_config",
+           "trimmed"]
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 _ENUMS = {"op": vector_command.Op, "a_source": vector_command.ASource,
@@ -18,10 +20,25 @@ _ENUMS = {"op": vector_command.Op, "a_source": vector_command.ASource,
           "statistic": vector_command.Statistic}
 
 
-def small_config(slots):
+def small_config(slots, lanes=1):
     """Return a configuration whose memories can be filled and read back in a short simulation."""
-    return preset("tiny").replace(slots=slots, vector_words=32, constant_words=32, state_words=16,
+    return preset("tiny").replace(slots=slots, vector_lanes=lanes, lanes=5 * max(2, lanes),
+                                  vector_words=32, constant_words=32, state_words=16,
                                   code_words=16)
+
+
+def beats(elements, lanes, name):
+    """Yield the beats of (slot, index, value): slot, index of the first, values under ``name``."""
+    for (slot, row), group in groupby(elements, lambda element: (element[0], element[1] // lanes)):
+        values = [value for _, _, value in group]
+        yield {"slot": slot, "row": row * lanes, "more": (1 << len(values) - 1) - 1,
+               name: values + [0] * (lanes - len(values))}
+
+
+def trimmed(beat, name):
+    """Return a beat with zeros in the lanes that hold nothing."""
+    return beat | {name: [value if n == 0 or beat["more"] >> n - 1 & 1 else 0
+                          for n, value in enumerate(beat[name])]}
 
 
 def command(**fields):
@@ -41,6 +58,12 @@ class Step:
     scalars: list
     streamed: np.ndarray | None
     outcome: Outcome
+
+    def beats(self, lanes):
+        """Beats that leave the pipeline."""
+        if not self.outcome.elements:
+            return 0
+        return sum(self.active) * -(-self.outcome.elements // sum(self.active) // lanes)
 
     @property
     def payload(self):
@@ -115,13 +138,15 @@ class Program:
                 shift=rng.randrange(64), negate=rng.randrange(2), operand=rng.randrange(64),
                 statistic=rng.choice(["ABSMAX", "SUM_SQUARES"]),
                 stat=rng.choice([0, rng.randrange(1, 64)]), length=rng.randint(1, 16))
+            rows = rng.randint(1, 32)
             copy = {"op": "MULTIPLY", "b_source": "NONE", "shift": 0}
+            sums = {"op": "SCALE", "a_source": "SUMS", "length": rows}
             if not fixed:
                 # A third are other units' instructions.
                 fields |= rng.choice([{}] * 10 + [
-                    {"op": "SCALE", "a_source": "SUMS", "target": "VECTOR"},
-                    {"op": "SCALE", "a_source": "SUMS", "target": "RESIDUAL"},
-                    {"op": "SCALE", "a_source": "SUMS", "target": "LOGITS"},
+                    sums | {"target": "VECTOR"},
+                    sums | {"target": "RESIDUAL"},
+                    sums | {"target": "LOGITS"},
                     {**copy, "a_source": "LOADS", "target": rng.choice(["VECTOR", "STATE"])},
                     {**copy, "target": "STORES"},
                     {"target": "CONSTANT"}])
@@ -130,7 +155,8 @@ class Program:
                 top = self.words(fields[memory]) - fields["length"]
                 # Often at an end of the memory.
                 if field not in fixed and top >= 0:
-                    fields[field] = rng.choice([0, top, rng.randint(0, top)])
+                    at = rng.choice([0, top, rng.randint(0, top)])
+                    fields[field] = at - at % self.config.vector_lanes
             if self.legal(fields):
                 break
         self.add(fields)
@@ -189,18 +215,21 @@ class Program:
                 streams["loads"] += step.streamed[step.active].ravel().tolist()
             elif step.command["a_source"] == "SUMS":
                 order = drain(step.streamed, self.config.lanes, np.array(step.active))
-                sums = list(zip(*(part.tolist() for part in order)))
-                streams["sums"] += [
-                    {"slot": slot, "row": row, "sum": value, "last": int(n == len(sums) - 1)}
-                    for n, (slot, row, value) in enumerate(sums)]
+                sums = list(beats(zip(*(part.tolist() for part in order)),
+                                  self.config.vector_lanes, "sums"))
+                streams["sums"] += [beat | {"last": int(n == len(sums) - 1)}
+                                    for n, beat in enumerate(sums)]
         return streams
 
     def outputs(self):
-        """Return the payloads expected of the engine's output streams."""
+        """Return the payloads expected of the engine's output streams, beats trimmed."""
+        lanes = self.config.vector_lanes
+
         def chained(name, *keys):
             return [dict(zip(keys, map(int, item))) for step in self.steps
                     for item in getattr(step.outcome, name)]
         return {"stores": [value for step in self.steps for value in step.outcome.stores],
                 "logits": chained("logits", "slot", "row", "logit", "last"),
-                "codes": chained("codes", "slot", "addr", "code"),
+                "codes": [beat | {"row": beat["row"] // lanes} for step in self.steps
+                          for beat in beats(step.outcome.codes, lanes, "codes")],
                 "statistic": chained("statistics", "slot", "reg", "value")}

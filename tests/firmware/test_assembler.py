@@ -70,3 +70,13 @@ def test_undefined_opcode_and_open_end_are_refused():
         disassemble(b"", LANES)
     with pytest.raises(ValueError, match="ends within the LOAD at byte 0"):
         disassemble(bytes([Opcode.LOAD, 0, 0, 0]), LANES)
+
+
+def test_refuses_vectors_that_begin_within_a_row():
+    code = [Instruction(Opcode.ADD, {"a": 8, "b": 4, "dst": 12, "length": 3})]
+    assert assemble(code, LANES, 4) == assemble(code, LANES)
+    with pytest.raises(ValueError, match="ADD: field dst must be a multiple of the 8 vector lanes, "
+                                         "not 12"):
+        assemble([Instruction(Opcode.ADD, {"a": 8, "dst": 12, "length": 3})], LANES, 8)
+    # Scalar registers are no addresses.
+    assert assemble([Instruction(Opcode.SCALAR_RSQRT, {"dst": 3, "a": 1})], LANES, 8)

@@ -39,7 +39,10 @@ def test_page_is_current():
     ({"memory_bytes": 1}, "memory beat must have 2 bytes or more, not 1"),
     ({"slots": 17}, "Slot count must be 16 or less, not 17"),
     ({"fifo_bytes": 1000}, "fifo_bytes must be a power of two, not 1000"),
-    ({"vector_words": 1 << 17}, "vector_words must be 65536 or less"),
+    ({"vector_words": 1 << 17}, "vector_words must be 1 to 65536"),
+    ({"vector_lanes": 3}, "Vector lane count must be 1, 2, 4 or 8, not 3"),
+    ({"vector_lanes": 4}, "Lane count must be a multiple of the 4 vector lanes, not 10"),
+    ({"vector_lanes": 2, "code_words": 1}, "code_words must be 2 to 65536, not 1"),
     ({"max_cols": 1 << 14}, "Column count must be below 16384"),
 ])
 def test_configuration_is_validated(change, message):

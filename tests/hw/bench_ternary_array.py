@@ -14,8 +14,10 @@ from trine.hw.ternary_array import ArrayCommand, TernaryArray
 from trine.hw.vector_command import code_write_layout, sum_layout
 from trine.sim.golden import drain as golden_drain
 from trine.sim.golden.ternary_array import ternary_array
+from vector_commands import beats, trimmed
 
-CONFIG = PRESETS["ulx3s"].replace(slots=parameters()["slots"])
+CONFIG = PRESETS["ulx3s"].replace(**parameters())
+LANES = CONFIG.vector_lanes
 
 
 async def multiply(dut, shapes, *, stall, seed):
@@ -30,14 +32,17 @@ async def multiply(dut, shapes, *, stall, seed):
         sums = ternary_array(codes[:, at:at + cols], packed, rows, CONFIG.lanes)
         commands.append({"code": at, "rows": rows, "cols": cols})
         tape += packed
-        expected += zip(*(part.tolist() for part in golden_drain.drain(sums, CONFIG.lanes)))
+        order = zip(*(part.tolist() for part in golden_drain.drain(sums, CONFIG.lanes)))
+        stream = list(beats(order, LANES, "sums"))
+        expected += [beat | {"last": n == len(stream) - 1} for n, beat in enumerate(stream)]
 
     # What a tape leaves over of its last word would be the first that the next test sees.
     word = CONFIG.word_bytes
     assert len(tape) % word == 0
     words = [int.from_bytes(tape[n:n + word], "little") for n in range(0, len(tape), word)]
-    writes = [{"slot": slot, "addr": addr, "code": codes[slot, addr].item()}
-              for slot in range(CONFIG.slots) for addr in range(CONFIG.code_words)]
+    writes = [{"slot": slot, "row": row, "codes": part.tolist(), "more": (1 << LANES - 1) - 1}
+              for slot in range(CONFIG.slots)
+              for row, part in enumerate(codes[slot].reshape(-1, LANES))]
 
     dut.active.value = (1 << CONFIG.slots) - 1
     cocotb.start_soon(feed(dut, "words", 8 * word, words, stall=stall, seed=seed))
@@ -56,8 +61,7 @@ async def multiply(dut, shapes, *, stall, seed):
     moved = await drain(dut, "sums", sum_layout(CONFIG), len(expected), stall=stall, seed=seed)
     await RisingEdge(dut.clk)
     counter.cancel()
-    assert [(sum_["slot"], sum_["row"], sum_["sum"]) for sum_ in moved] == expected
-    assert sum(sum_["last"] for sum_ in moved) == len(shapes)
+    assert [trimmed(beat, "sums") for beat in moved] == expected
     return clocks
 
 
@@ -66,7 +70,8 @@ async def full_speed(dut):
     rows, cols = 45, 480
     clocks = await multiply(dut, [(rows, cols)], stall=0.0, seed=2)
     # Two changes of tiles behind the first tile, and the last tile's sums.
-    assert clocks == TernaryArray.latency + cols + 2 * (cols + 1) + 5 * CONFIG.slots - 1
+    last = -(-5 // LANES) * CONFIG.slots
+    assert clocks == TernaryArray.latency + cols + 2 * (cols + 1) + last - 1
 
 
 @cocotb.test()

@@ -8,20 +8,31 @@ from trine.firmware.config import PRESETS
 from trine.hw.code_memory import CodeMemory, CodeRead
 
 
-@pytest.mark.parametrize("slots", [1, 3])
-def test_keeps_every_code(slots):
-    config = PRESETS["tiny"].replace(slots=slots)
+@pytest.mark.parametrize("slots, lanes", [(1, 1), (3, 1), (1, 2), (3, 4)])
+def test_keeps_every_code(slots, lanes):
+    config = PRESETS["tiny"].replace(slots=slots, vector_lanes=lanes, lanes=20)
     rng = Random(slots)
     codes = [[rng.randrange(-128, 128) for _ in range(config.code_words)] for _ in range(slots)]
-    writes = [(slot, addr) for slot in range(slots) for addr in range(config.code_words)]
+    rows = range(config.code_words // lanes)
+    # First rows of rubbish, then those whose lanes are written in part.
+    writes = [(slot, row, lanes) for slot in range(slots) for row in rows]
     rng.shuffle(writes)
+    parts = [(slot, row, rng.randint(1, lanes)) for slot, row, _ in writes]
+    rubbish = [[rng.randrange(-128, 128) for _ in codes[0]] for _ in codes]
+    expected = [list(row) for row in rubbish]
+    for slot, row, count in parts:
+        at = slice(lanes * row, lanes * row + count)
+        expected[slot][at] = codes[slot][at]
     reads = [rng.randrange(config.code_words) for _ in range(100)]
     dut = CodeMemory(config=config)
     found = []
 
     async def testbench(ctx):
-        for slot, addr in writes:
-            ctx.set(dut.write.payload, {"slot": slot, "addr": addr, "code": codes[slot][addr]})
+        for values, (slot, row, count) in [*((rubbish, write) for write in writes),
+                                           *((codes, part) for part in parts)]:
+            ctx.set(dut.write.payload, {
+                "slot": slot, "row": row, "more": (1 << count - 1) - 1,
+                "codes": values[slot][lanes * row:lanes * (row + 1)]})
             ctx.set(dut.write.valid, 1)
             # A read meanwhile does no harm.
             ctx.set(dut.read.addr, reads[0])
@@ -37,7 +48,7 @@ def test_keeps_every_code(slots):
 
     simulate(dut, testbench)
     assert CodeRead.latency == 2
-    assert found[1:] == [[codes[slot][addr] for slot in range(slots)] for addr in reads]
+    assert found[1:] == [[expected[slot][addr] for slot in range(slots)] for addr in reads]
 
 
 def test_data_stay_until_the_next_read():
@@ -46,7 +57,7 @@ def test_data_stay_until_the_next_read():
     async def testbench(ctx):
         ctx.set(dut.write.valid, 1)
         for addr, code in enumerate([11, -12]):
-            ctx.set(dut.write.payload, {"slot": 0, "addr": addr, "code": code})
+            ctx.set(dut.write.payload, {"slot": 0, "row": addr, "codes": [code]})
             await ctx.tick()
         ctx.set(dut.write.valid, 0)
         ctx.set(dut.read.en, 1)

@@ -18,6 +18,8 @@ BENCH = Path(__file__).with_name("bench_core.py")
     pytest.param({}, 6, id="tiny"),
     # More lanes than an instruction word has trits, wide beats, several slots.
     pytest.param({"slots": 3, "lanes": 25, "memory_bytes": 8}, 4, id="three slots"),
+    pytest.param({"lanes": 20, "vector_lanes": 2}, 4, id="two vector lanes"),
+    pytest.param({"slots": 2, "lanes": 20, "vector_lanes": 4}, 4, id="four vector lanes"),
 ])
 def test_on_verilator(changes, tapes):
     config = preset("tiny").replace(memory_size=1 << 16, **changes)

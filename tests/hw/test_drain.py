@@ -6,6 +6,7 @@ from bench import latency, run, transfers
 from trine.firmware.config import PRESETS
 from trine.hw.drain import Drain
 from trine.sim.golden.drain import drain
+from vector_commands import beats, trimmed
 
 
 def tiles(config, matrices):
@@ -21,9 +22,10 @@ def tiles(config, matrices):
 
 def expected(config, matrices, active):
     for sums in matrices:
-        slot, row, value = (part.tolist() for part in drain(sums, config.lanes, active))
-        for n in range(len(slot)):
-            yield {"slot": slot[n], "row": row[n], "sum": value[n], "last": n == len(slot) - 1}
+        order = zip(*(part.tolist() for part in drain(sums, config.lanes, active)))
+        found = list(beats(order, config.vector_lanes, "sums"))
+        for n, beat in enumerate(found):
+            yield beat | {"last": n == len(found) - 1}
 
 
 def mask(active):
@@ -31,27 +33,31 @@ def mask(active):
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5])
-@pytest.mark.parametrize("lanes, active", [
-    (5, [True]),
-    (20, [True]),
-    (5, [True, True, True]),
-    (10, [False, True, False]),
-    (5, [True, False, True]),
+@pytest.mark.parametrize("lanes, vector_lanes, active", [
+    (5, 1, [True]),
+    (20, 1, [True]),
+    (5, 1, [True, True, True]),
+    (10, 1, [False, True, False]),
+    (5, 1, [True, False, True]),
+    (10, 2, [True]),
+    (20, 4, [True]),
+    (20, 4, [True, False, True]),
+    (40, 8, [True, True]),
 ])
-def test_equals_golden(lanes, active, stall):
-    config = PRESETS["tiny"].replace(lanes=lanes, slots=len(active))
+def test_equals_golden(lanes, vector_lanes, active, stall):
+    config = PRESETS["tiny"].replace(lanes=lanes, vector_lanes=vector_lanes, slots=len(active))
     rng = np.random.default_rng(lanes)
     limit = 1 << config.acc_width - 1
     matrices = [rng.integers(-limit, limit, (len(active), rows))
                 for rows in (1, lanes - 1, lanes, lanes + 3, 2 * lanes + 1)]
     matrices[2][:, 0], matrices[2][:, -1] = -limit, limit - 1
     outputs = list(expected(config, matrices, active))
-    assert run(Drain(config=config), {"tile": list(tiles(config, matrices))},
-               {"sums": len(outputs)}, pins={"active": mask(active)}, stall=stall,
-               seed=lanes) == {"sums": outputs}
+    found = run(Drain(config=config), {"tile": list(tiles(config, matrices))},
+                {"sums": len(outputs)}, pins={"active": mask(active)}, stall=stall, seed=lanes)
+    assert [trimmed(beat, "sums") for beat in found["sums"]] == outputs
 
 
-def test_latency_and_one_sum_a_clock():
+def test_latency_and_one_beat_a_clock():
     config = PRESETS["tiny"].replace(lanes=5, slots=3)
     payloads = list(tiles(config, [np.arange(30).reshape(3, 10)]))
     # A tile is taken when the last of its sums is read, here 15 clocks after it is offered.
@@ -61,6 +67,12 @@ def test_latency_and_one_sum_a_clock():
                       pins={"active": 0b101}, stall=0.0)
     cycles = [cycle for cycle, _ in moved["sums"]]
     # One sum a clock, and one clock between tiles.
+    assert cycles == [cycles[0] + n + n // 10 for n in range(20)]
+    config = config.replace(lanes=20, vector_lanes=4)
+    payloads = list(tiles(config, [np.arange(111).reshape(3, 37)]))
+    moved = transfers(Drain(config=config), {"tile": payloads}, {"sums": 20},
+                      pins={"active": 0b101}, stall=0.0)
+    cycles = [cycle for cycle, _ in moved["sums"]]
     assert cycles == [cycles[0] + n + n // 10 for n in range(20)]
 
 

@@ -1,5 +1,7 @@
 """Statistics against Python's integers and the golden scalar."""
 
+from random import Random
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,21 @@ from trine.sim.golden import scalar, vector
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
-def check(slots, squares, elements, **options):
+def check(slots, squares, elements, *, lanes=1, **options):
     """Feed (slot, value) pairs as one command and compare each slot's statistic."""
-    inputs = [{"slot": slot, "value": value, "last": n == len(elements) - 1}
-              for n, (slot, value) in enumerate(elements)]
+    inputs, at, rng = [], 0, Random(lanes)
+    while at < len(elements):
+        # As many of one slot as there are, or fewer; rubbish in the other lanes.
+        most = next((n for n, (slot, _) in enumerate(elements[at:]) if slot != elements[at][0]),
+                    len(elements) - at)
+        count = rng.randint(1, min(lanes, most))
+        values = [value for _, value in elements[at:at + count]]
+        inputs.append({"slot": elements[at][0], "more": (1 << count - 1) - 1,
+                       "values": values + [INT32_MIN] * (lanes - count),
+                       "last": at + count == len(elements)})
+        at += count
     used = sorted({slot for slot, _ in elements})
-    moved = transfers(Statistics(slots=slots), {"i": inputs}, {"o": len(used)},
+    moved = transfers(Statistics(slots=slots, lanes=lanes), {"i": inputs}, {"o": len(used)},
                       pins={"squares": squares}, **options)
     outputs = [payload for _, payload in moved["o"]]
     assert [output["slot"] for output in outputs] == used
@@ -26,20 +37,22 @@ def check(slots, squares, elements, **options):
         assert scalar.from_integer(output["value"]) == vector.statistic(squares, np.array(values))
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
 @pytest.mark.parametrize("slots", [1, 3, 16])
 @pytest.mark.parametrize("squares", [0, 1])
 @pytest.mark.parametrize("stall", [0.0, 0.5])
-def test_random_elements(slots, squares, stall):
+def test_random_elements(slots, squares, stall, lanes):
     rng = np.random.default_rng(slots)
     values = rng.integers(INT32_MIN, INT32_MAX, 300, endpoint=True) >> rng.integers(0, 31, 300)
-    check(slots, squares, list(zip(rng.integers(0, slots, 300).tolist(), values.tolist())),
-          stall=stall)
+    chosen = np.repeat(rng.integers(0, slots, 300), lanes)[:300]
+    check(slots, squares, list(zip(chosen.tolist(), values.tolist())), lanes=lanes, stall=stall)
 
 
 @pytest.mark.parametrize("squares", [0, 1])
 @pytest.mark.parametrize("value", [INT32_MIN, INT32_MIN + 1, INT32_MAX, -1, 0, 1])
 def test_extremes(squares, value):
     check(1, squares, [(0, value)] * 40, stall=0.0)
+    check(1, squares, [(0, value)] * 40, lanes=8, stall=0.0)
     check(3, squares, [(n % 3, value) for n in range(40)], stall=0.0)
 
 
@@ -57,7 +70,7 @@ def test_starts_from_zero_after_the_last_element():
         for squares in (1, 0, 1, 0):
             ctx.set(dut.squares, squares)
             for slot, value, last in ((0, 3, 0), (1, -6, 0), (1, 5, 1)):
-                ctx.set(dut.i.payload, {"slot": slot, "value": value, "last": last})
+                ctx.set(dut.i.payload, {"slot": slot, "values": [value], "last": last})
                 ctx.set(dut.i.valid, 1)
                 await ctx.tick()
             ctx.set(dut.i.valid, 0)
@@ -71,12 +84,14 @@ def test_starts_from_zero_after_the_last_element():
     simulate(dut, testbench)
 
 
+@pytest.mark.parametrize("lanes, clocks", [(1, 5), (2, 6), (8, 8)])
 @pytest.mark.parametrize("squares", [0, 1])
-def test_latency(squares):
-    assert latency(Statistics(slots=2), {"slot": 1, "value": 3, "last": 1},
-                   pins={"squares": squares}) == Statistics.latency
+def test_latency(squares, lanes, clocks):
+    dut = Statistics(slots=2, lanes=lanes)
+    assert latency(dut, {"slot": 1, "values": [3] * lanes, "last": 1},
+                   pins={"squares": squares}) == dut.latency == clocks
 
 
 def test_converts():
     convert(Statistics(slots=1))
-    convert(Statistics(slots=16))
+    convert(Statistics(slots=16, lanes=4))

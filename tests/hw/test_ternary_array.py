@@ -19,10 +19,11 @@ from trine.hw.ternary_array import ArrayCommand, TernaryArray
 from trine.hw.vector_command import code_write_layout, sum_layout
 from trine.sim.golden.drain import drain
 from trine.sim.golden.ternary_array import ternary_array
+from vector_commands import beats, trimmed
 
 
-def config_of(lanes, slots):
-    return PRESETS["tiny"].replace(lanes=lanes, slots=slots)
+def config_of(lanes, slots, vector_lanes=1):
+    return PRESETS["tiny"].replace(lanes=lanes, slots=slots, vector_lanes=vector_lanes)
 
 
 class Tape:
@@ -85,9 +86,9 @@ def multiply(config, codes, matrices, *, active=None, stall=0.0, starve=0.0, see
         commands.append({"code": at, "rows": rows, "cols": cols})
         payloads.append(pack_matrix(trits, lanes))
         sums = ternary_array(codes[:, at:at + cols], payloads[-1], rows, lanes)
-        stream = list(zip(*(part.tolist() for part in drain(sums, lanes, active))))
-        expected += [{"slot": slot, "row": row, "sum": value, "last": n == len(stream) - 1}
-                     for n, (slot, row, value) in enumerate(stream)]
+        stream = list(beats(zip(*(part.tolist() for part in drain(sums, lanes, active))),
+                            config.vector_lanes, "sums"))
+        expected += [beat | {"last": n == len(stream) - 1} for n, beat in enumerate(stream)]
 
     dut = TernaryArray(config=config)
     tape = Tape(dut, b"".join(payloads), starve=starve, seed=seed)
@@ -95,7 +96,7 @@ def multiply(config, codes, matrices, *, active=None, stall=0.0, starve=0.0, see
                       pins={"active": sum(1 << n for n in range(slots) if active[n])},
                       stall={"sums": stall, "command": 0.0}, settle=settle,
                       background=[tape.testbench, code_memory(dut, codes)])
-    assert [payload for _, payload in moved["sums"]] == expected
+    assert [trimmed(payload, "sums") for _, payload in moved["sums"]] == expected
     assert tape.taken == len(tape.data)
     assert not tape.strobes[-1][3]
     return ([cycle for cycle, _ in moved["command"]], [cycle for cycle, _ in moved["sums"]],
@@ -107,16 +108,18 @@ def random_codes(rng, config):
 
 
 @pytest.mark.parametrize("stall, starve", [(0.0, 0.0), (0.5, 0.5), (0.8, 0.0), (0.0, 0.8)])
-@pytest.mark.parametrize("lanes, active", [
-    (5, [True]),
-    (10, [True]),
-    (20, [True]),
-    (5, [True, True, True]),
-    (10, [True, False, True]),
-    (45, [True, True]),
+@pytest.mark.parametrize("lanes, vector_lanes, active", [
+    (5, 1, [True]),
+    (10, 1, [True]),
+    (20, 1, [True]),
+    (5, 1, [True, True, True]),
+    (10, 1, [True, False, True]),
+    (45, 1, [True, True]),
+    (20, 4, [True]),
+    (20, 4, [True, False, True]),
 ])
-def test_equals_golden(lanes, active, stall, starve):
-    config = config_of(lanes, len(active))
+def test_equals_golden(lanes, vector_lanes, active, stall, starve):
+    config = config_of(lanes, len(active), vector_lanes)
     rng = np.random.default_rng(lanes)
     shapes = [(1, 1), (lanes, 2), (lanes - 1, 17), (2 * lanes + 3, 1), (lanes + 3, 17),
               (lanes + 1, 2), (5, 3), (2 * lanes, 1)]
@@ -148,19 +151,21 @@ def test_no_active_slot():
              settle=40)
 
 
-@pytest.mark.parametrize("slots", [1, 3])
-def test_cycles(slots):
+@pytest.mark.parametrize("slots, lanes, vector_lanes", [(1, 5, 1), (3, 5, 1), (3, 20, 4)])
+def test_cycles(slots, lanes, vector_lanes):
     # One clock a step, one for each change of tiles; the drain works beside it.
-    config, rows, cols = config_of(5, slots), 13, 40
+    config, rows, cols = config_of(lanes, slots, vector_lanes), 13 * vector_lanes - 1, 40
     rng = np.random.default_rng(1)
     trits = rng.integers(-1, 2, (rows, cols), dtype=np.int8)
     (start,), sums, strobes = multiply(config, random_codes(rng, config), [(0, trits)])
     expected = []
-    for tile, n_rows in enumerate((5, 5, 3)):
+    for tile in range(-(-rows // lanes)):
         first = start + TernaryArray.latency + cols + tile * (cols + 1)
-        expected += range(first, first + slots * n_rows)
+        beats_ = -(-min(lanes, rows - tile * lanes) // vector_lanes)
+        expected += range(first, first + slots * beats_)
     assert sums == expected
-    assert [sum(strobe) for strobe in zip(*strobes)][:3] == [3 * cols, 0, 0]
+    tiles = -(-rows // lanes)
+    assert [sum(strobe) for strobe in zip(*strobes)][:3] == [tiles * cols, 0, 0]
     # Busy from the clock behind the command to the one in which the last sum is taken.
     assert sum(strobe[3] for strobe in strobes) == sums[-1] - start
 
@@ -233,9 +238,11 @@ class Rack(wiring.Component):
         return m
 
 
-def test_verilated():
-    run_bench(Path(__file__).with_name("bench_ternary_array.py"),
-              Rack(config=PRESETS["ulx3s"]), top="rack", values={"slots": 1})
+@pytest.mark.parametrize("slots, vector_lanes", [(1, 1), (3, 4)])
+def test_verilated(slots, vector_lanes):
+    config = PRESETS["ulx3s"].replace(slots=slots, vector_lanes=vector_lanes)
+    run_bench(Path(__file__).with_name("bench_ternary_array.py"), Rack(config=config), top="rack",
+              values={"slots": slots, "vector_lanes": vector_lanes})
 
 
 def test_converts():

@@ -40,8 +40,8 @@ class Bench:
 
 
 def element(n, *, slot=0, value=0, dst=0, last=0):
-    return {"slot": slot, "a": n, "b": n, "state": n, "dst": dst + n, "sum": value, "load": value,
-            "fill": value & 0xffff, "last": last}
+    return {"slot": slot, "a": n, "b": n, "state": n, "dst": dst + n, "sums": [value],
+            "loads": [value], "fills": [value & 0xffff], "last": last}
 
 
 @pytest.mark.parametrize("gap", [0, 2])
@@ -63,20 +63,21 @@ def test_elements_keep_their_order_and_come_in_time(gap):
             [element(n, slot=n % 3, value=value, last=n == 7) for n, value in enumerate(values)],
             gap=gap)
         assert filled == 0
-        assert results == [(dut.latency, {"slot": n % 3, "dst": n, "value": value, "last": n == 7})
+        assert results == [(dut.latency, {"slot": n % 3, "dst": n, "values": [value], "more": 0,
+                                          "last": n == 7})
                            for n, value in enumerate(values)]
         results, _ = await bench.play(
             command("MULTIPLY", "VECTOR", "CONSTANT", "STATE"),
             [element(n, slot=n % 3, dst=5) for n in range(8)], gap=gap)
         assert results == [
-            (dut.latency, {"slot": n % 3, "dst": 5 + n, "value": a * b, "last": 0})
+            (dut.latency, {"slot": n % 3, "dst": 5 + n, "values": [a * b], "more": 0, "last": 0})
             for n, (a, b) in enumerate(zip(values, signed))]
         # The sigmoid of zero, one half, is 2^23: what is left of it is b.
         results, _ = await bench.play(
             command("SIGMOID", "VECTOR", "CONSTANT", "NONE", shift=23),
             [{**element(n, slot=0), "a": 31} for n in range(8)], gap=gap)
         assert results == [
-            (dut.latency, {"slot": 0, "dst": n, "value": b, "last": 0})
+            (dut.latency, {"slot": 0, "dst": n, "values": [b], "more": 0, "last": 0})
             for n, b in enumerate(signed)]
 
     simulate(dut, testbench)
@@ -96,7 +97,7 @@ def test_scalars_belong_to_their_slot():
             command("SCALE", "SUMS", "NONE", "NONE"),
             [element(n, slot=n % 3, value=100 + n) for n in range(9)])
         # Times 1, times 2, and half, rounded up.
-        assert [result["value"] for _, result in results] == [
+        assert [result["values"][0] for _, result in results] == [
             (value, 2 * value, (value + 1) // 2)[n % 3]
             for n, value in enumerate(range(100, 109))]
 
