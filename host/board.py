@@ -155,6 +155,10 @@ class Board:
         resume = self.transport.keeps_memory or self.image is not None
         self.connection.memory_write(0, image.data, progress, resume=resume)
         self.check_image(image)
+        return self.adopt(image)
+
+    def adopt(self, image):
+        """Take it that the memory holds ``image``, and fill the constant memory."""
         self.image = image
         self.run("load")
         return self

@@ -71,6 +71,10 @@ class SimulatedTransport(Transport):
         self._board.trace(path, first=first, last=first + cycles - 1)
         self._board.run(cycles)
 
+    def load(self, data):
+        """Put ``data`` to the start of the SDRAM by the back door (:meth:`SimulatedBoard.load`)."""
+        self._board.load(data)
+
     def record(self, on=True):
         """Record what the units do in every cycle from now on; without ``on``, stop and forget."""
         self._board.record(on)

@@ -15,8 +15,10 @@ from .sdram_chip import SDRAMChip
 
 __all__ = ["PHASE_STEPS", "PHASE_WINDOW", "BoardGateware"]
 
-#: Columns of an SDRAM chip by its bytes: the two that an ULX3S may carry.
-_COLUMNS = {32 << 20: 512, 64 << 20: 1024}
+#: SDRAM chips by their bytes: the two that an ULX3S may carry, and one that nobody makes, for
+#: models of published size.
+_CHIPS = {chip.size: chip for chip in (
+    SDRAMGeometry(cols=512), SDRAMGeometry(cols=1024), SDRAMGeometry(rows=16384, cols=2048))}
 #: Steps of the SDRAM clock's period: those of 100 MHz from an oscillator of 600 MHz.
 PHASE_STEPS = 48
 #: Step at which the clock is built: 120 degrees.
@@ -28,7 +30,8 @@ PHASE_WINDOW = -9, 17
 class BoardGateware(wiring.Component):
     """The core as a board has it, with the link's bytes in place of a serial port.
 
-    A memory of 32 or 64 MB is the SDRAM of an ULX3S, a small one is block RAM.
+    A memory of 32 or 64 MB is the SDRAM of an ULX3S, one of 256 MB is hypothetical, and a small one
+    is block RAM.
 
     Parameters
     ----------
@@ -65,10 +68,10 @@ class BoardGateware(wiring.Component):
 
     def __init__(self, *, config, core=None, chip_size=None, phase_window=PHASE_WINDOW):
         if not config.on_chip and (
-                config.memory_size not in _COLUMNS or config.memory_bytes != 2):
+                config.memory_size not in _CHIPS or config.memory_bytes != 2):
             raise ValueError(f"The simulated board has 1 MB of block RAM at most, or an SDRAM of "
-                             f"32 or 64 MB with 2 bytes a beat, not {config.memory_size} bytes "
-                             f"with {config.memory_bytes} a beat")
+                             f"32, 64 or 256 MB with 2 bytes a beat, not {config.memory_size} "
+                             f"bytes with {config.memory_bytes} a beat")
         self.config = config
         self.core = core or Core(config=config)
         self.chip_size = chip_size or config.memory_size
@@ -96,9 +99,9 @@ class BoardGateware(wiring.Component):
         else:
             m.submodules.memory = memory = SDRAMController(
                 clock_hz=config.clock_hz,
-                geometry=SDRAMGeometry(cols=_COLUMNS[config.memory_size]))
+                geometry=_CHIPS[config.memory_size])
             m.submodules.chip = chip = SDRAMChip(
-                clock_hz=config.clock_hz, geometry=SDRAMGeometry(cols=_COLUMNS[self.chip_size]))
+                clock_hz=config.clock_hz, geometry=_CHIPS[self.chip_size])
             m.submodules.phase = phase = ClockPhase(steps=PHASE_STEPS, window=self.phase_window)
             connect(m, controller=memory.pins, chip=chip.pins)
             m.d.comb += [

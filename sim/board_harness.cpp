@@ -5,6 +5,7 @@
 // stand-in may lack. One byte may pass each way every cycle.
 
 #include "Vsimulated_board.h"
+#include "Vsimulated_board___024root.h"
 #include "verilated.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
@@ -54,6 +55,21 @@ template <class Top> auto activity_of(const Top& top, int) -> decltype(uint64_t(
     return top.activity;
 }
 template <class Top> uint64_t activity_of(const Top&, long) { return 0; }
+
+// Puts bytes into the SDRAM chip as if they had been written; false where there is no chip, or it
+// is too small. A beat's low byte comes first, as in this machine's memory.
+#define CHIP(name) root.simulated_board__DOT__top__DOT__chip__DOT__chip__DOT__##name
+template <class Root>
+auto load_chip(Root& root, const uint8_t* data, uint64_t count, int) -> decltype(CHIP(mem), true) {
+    auto& written = CHIP(written).m_storage;
+    const uint64_t size = sizeof CHIP(mem).m_storage;
+    const uint64_t row = size / (sizeof written / sizeof written[0]);
+    if (count > size) return false;
+    std::memcpy(CHIP(mem).m_storage, data, count);
+    for (uint64_t n = 0; n * row < count; ++n) written[n] = 1;
+    return true;
+}
+template <class Root> bool load_chip(Root&, const uint8_t*, uint64_t, long) { return false; }
 
 }  // namespace
 
@@ -157,6 +173,11 @@ EXPORT uint64_t board_run(Board* board, uint64_t max_cycles, uint64_t until_avai
 
 EXPORT uint64_t board_cycles(const Board* board) { return board->cycles; }
 EXPORT uint32_t board_violations(const Board* board) { return board->top->violations; }
+
+// Put bytes to the start of the SDRAM chip, past all gateware; false where that is not possible.
+EXPORT bool board_load(Board* board, const uint8_t* data, uint64_t count) {
+    return load_chip(*board->top->rootp, data, count, 0);
+}
 
 // Record the activity of every cycle from now on, or stop and forget what was recorded.
 EXPORT void board_record(Board* board, bool on) {

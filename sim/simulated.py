@@ -29,6 +29,7 @@ def load(library):
         ("run", count, board, count, count),
         ("cycles", count, board),
         ("violations", ctypes.c_uint32, board),
+        ("load", ctypes.c_bool, board, data, count),
         ("record", None, board, ctypes.c_bool),
         ("recorded", count, board),
         ("record_data", ctypes.POINTER(count), board),
@@ -111,6 +112,14 @@ class SimulatedBoard:
     def cycles_per_second(self):
         """Speed of the simulation so far."""
         return self.cycles / self.seconds if self.seconds else 0.0
+
+    def load(self, data):
+        """Put ``data`` to the start of the SDRAM chip by the back door; no cycle passes.
+
+        Raises ValueError where the board has no such chip, or one that is too small.
+        """
+        if not self._call("load", bytes(data), len(data)):
+            raise ValueError(f"The simulated board has no SDRAM that holds {len(data)} bytes.")
 
     def record(self, on=True):
         """Record what the units do in every cycle from now on; without ``on``, stop and forget."""

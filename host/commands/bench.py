@@ -122,7 +122,7 @@ def run(args):
     model = _model(args.model)
     reading = meter_reading(find_board(args.board).name)
     total = args.repetitions * (args.n_prompt + args.n_gen)
-    with loaded_board(args, model) as board, _progress(total) as progress:
+    with loaded_board(args, model, back_door=True) as board, _progress(total) as progress:
         results = measure(board, model, prompt=args.n_prompt, generate=args.n_gen,
                           repetitions=args.repetitions, slots=args.slots, power_board=args.board,
                           reading=reading, progress=progress)

@@ -88,8 +88,11 @@ def meter_reading(board):
 
 
 @contextmanager
-def loaded_board(args, model, prepare=None):
-    """Open the device that the options name with ``model`` uploaded, ``prepare(board)`` before."""
+def loaded_board(args, model, prepare=None, *, back_door=False):
+    """Open the device that the options name with ``model`` uploaded, ``prepare(board)`` before.
+
+    back_door : where a simulated board has an SDRAM, put the image there without using the link
+    """
     clock = None if args.clock is None else round(args.clock * 1e6)
     board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
                        baud=args.baud)
@@ -100,6 +103,10 @@ def loaded_board(args, model, prepare=None):
         if prepare:
             prepare(board)
         image = model.image(board.config)
+        if back_door and not board.config.on_chip and hasattr(board.transport, "load"):
+            board.transport.load(image.data)
+            yield board.adopt(image)
+            return
         with tqdm(total=len(image.data), unit="B", unit_scale=True, desc="uploading model",
                   leave=False, delay=1, disable=None, file=sys.stderr) as bar:
             board.upload(image, bar.update)

@@ -6,7 +6,12 @@ import json
 import pytest
 
 from command_line import refused, run
+from trine.firmware.config import preset
 from trine.firmware.registers import Counter
+from trine.host.board import Board
+from trine.host.commands.selftest import compare
+from trine.host.simulated import SimulatedTransport
+from trine.host.synthetic import parse_shape, synthetic_model
 
 MODEL = "synthetic:layers=2,dim=40,hidden=60,vocab=30"
 BENCH = ["bench", "--preset", "tiny", "-m", MODEL]
@@ -57,3 +62,23 @@ def test_markdown_and_csv(capsys):
 ])
 def test_bad_input(capsys, arguments, why):
     assert why in refused(capsys, *BENCH, "-p", 1, "-n", 1, *arguments)
+
+
+def test_the_back_door():
+    """An image that did not pass through the link gives the same board."""
+    model = synthetic_model(parse_shape(MODEL))
+    with Board(SimulatedTransport(preset("ulx3s")), "assumed") as board:
+        image = model.image(board.config)
+        board.transport.load(image.data)
+        board.adopt(image)
+        board.check_image(image)
+        assert compare(board, model, [0, 3], 4, temperature=0, seed=1)["mismatches"] == 0
+        assert board.transport.violations == 0
+        with pytest.raises(ValueError, match="no SDRAM that holds"):
+            board.transport.load(bytes((32 << 20) + 1))
+
+
+def test_no_back_door_to_block_ram():
+    with Board(SimulatedTransport(preset("tiny")), "assumed") as board, \
+            pytest.raises(ValueError, match="no SDRAM that holds"):
+        board.transport.load(bytes(2))
