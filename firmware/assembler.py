@@ -3,7 +3,8 @@
 from .isa import INSTRUCTIONS, ASource, Instruction, Opcode
 from .packing import matrix_bytes
 
-__all__ = ["assemble", "decode_words", "disassemble", "encode", "listing", "payload_bytes"]
+__all__ = ["assemble", "decode_words", "disassemble", "encode", "listing", "payload_bytes",
+           "tape_bytes"]
 
 
 def encode(instruction):
@@ -73,6 +74,12 @@ def _check_alignment(instruction, vector_lanes):
         if at % vector_lanes:
             raise ValueError(f"{instruction.opcode.name}: field {name} must be a multiple of the "
                              f"{vector_lanes} vector lanes, not {at}")
+
+
+def tape_bytes(instructions, lanes):
+    """Return the bytes of a tape of these instructions; their payloads are not looked at."""
+    return sum(4 * INSTRUCTIONS[instruction.opcode].words + payload_bytes(instruction, lanes)
+               for instruction in instructions)
 
 
 def assemble(instructions, lanes, vector_lanes=1):

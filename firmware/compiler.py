@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assembler import assemble
+from .assembler import assemble, tape_bytes
 from .isa import Instruction, Opcode, Target
 from .program import Constants, Vectors, mlgru_token
 
-__all__ = ["Image", "Tape", "compile_image"]
+__all__ = ["Image", "Tape", "compile_image", "outline"]
 
 _MAGIC = b"TRNEIMG1"
 
@@ -163,3 +163,25 @@ def compile_image(model, config):
                   constants.size, state_words, longest)
     _check("bytes of memory", image.size, config.memory_size, "memory_size")
     return image
+
+
+def outline(model, config):
+    """Return the token tape's instructions without their matrices, and the bytes of the image.
+
+    Nothing of the model but its shape is looked at, so that one may reason about models whose
+    weights nobody has, on machines that cannot hold them.
+    """
+    vectors, constants = _vectors(model, config), _constants(model, config)
+
+    def padded(size):
+        return -(-size // config.burst_bytes) * config.burst_bytes
+
+    row_bytes = padded(2 * model.dim)
+    embedding = {"base": 0, "token_stride": row_bytes // config.memory_bytes}
+    code = mlgru_token(model, config, constants, vectors, embedding, pack=lambda trits, lanes: b"")
+    state_words = model.n_layers * config.aligned(model.dim)
+    tapes = [code, _load_tape(constants),
+             *(_state_tape(opcode, state_words, 0, 0) for opcode in (Opcode.STORE, Opcode.LOAD))]
+    size = padded(len(_MAGIC) + 8 * 5) + model.vocab_size * row_bytes
+    size += sum(padded(tape_bytes(tape, config.lanes)) for tape in tapes)
+    return code, size + padded(4 * state_words) * config.slots

@@ -81,7 +81,8 @@ class Constants:
 class _Writer:
     """Appends instructions; one method for each idiom of the program."""
 
-    def __init__(self, model, config, constants, vectors):
+    def __init__(self, model, config, constants, vectors, pack):
+        self.pack = pack
         self.model = model
         self.config = config
         self.constants = constants
@@ -152,7 +153,7 @@ class _Writer:
 
     def matvec(self, trits, dst=0, target=Target.VECTOR, **stat):
         rows, cols = trits.shape
-        self.op(Opcode.MATVEC, pack_matrix(trits, self.config.lanes), target=target,
+        self.op(Opcode.MATVEC, self.pack(trits, self.config.lanes), target=target,
                 operand=_SCALE, code=0, dst=dst, rows=rows, cols=cols, **stat)
 
 
@@ -223,12 +224,13 @@ def _channel_mixer(w, n, layer):
              statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
 
 
-def mlgru_token(model, config, constants, vectors, embedding):
+def mlgru_token(model, config, constants, vectors, embedding, pack=pack_matrix):
     """Return the instructions of one token: embedding row, blocks, head, END.
 
-    ``embedding`` gives the fields `base` and `token_stride` of the embedding's LOAD.
+    ``embedding`` gives the fields `base` and `token_stride` of the embedding's LOAD; ``pack`` makes
+    the payload of a matrix.
     """
-    w = _Writer(model, config, constants, vectors)
+    w = _Writer(model, config, constants, vectors, pack)
     w.op(Opcode.LOAD, target=Target.VECTOR, dst=vectors.residual, length=model.dim,
          shift=model.residual_fraction - model.embedding_fraction,
          statistic=Statistic.SUM_SQUARES, stat=_SQUARES, **embedding)

@@ -19,7 +19,8 @@ class Tile:
     """A row tile.
 
     first_step, last_step, change : clocks of its steps and of the change behind them
-    first_sum, last_sum : clocks in which the vector engine takes its sums
+    first_sum, last_sum : clocks in which the vector engine takes the first and the last beat of its
+    sums
     """
 
     first_step: int
@@ -27,15 +28,14 @@ class Tile:
     change: int
     first_sum: int
     last_sum: int
-    sums: int
 
 
 def tiles(config, tape, *, taken, rows, cols, slots, take):
     """Yield the tiles of a matrix.
 
     taken : clock of the array's command; slots : active ones; take : function of the clock from
-    which a tile's sums are offered and of their number, returns the clocks of the first and of the
-    last one taken
+    which a tile's sums are offered and of the numbers of their beats and of themselves, returns the
+    clocks of the first and of the last beat taken
     """
     # Measure, then the first change of tiles.
     change = taken + 2
@@ -49,10 +49,10 @@ def tiles(config, tape, *, taken, rows, cols, slots, take):
         change = max(last_step + 1, free)
         # The array's latency counts from the command, and has Measure and both changes in it.
         offered = change + TernaryArray.latency + spread - 3
-        sums = slots * beats_of(n, getattr(config, "vector_lanes", 1))
-        first_sum, last_sum = take(offered, sums)
+        beats = slots * beats_of(n, config.vector_lanes)
+        first_sum, last_sum = take(offered, beats, slots * n)
         # A sum is read when the queue has a place that it may take.
-        read = max(change + TernaryArray.drain_gap + spread - 1 + sums,
+        read = max(change + TernaryArray.drain_gap + spread - 1 + beats,
                    last_sum - _BEGUN + _CREDIT)
         free = read + 1
-        yield Tile(first_step, last_step, change, first_sum, last_sum, sums)
+        yield Tile(first_step, last_step, change, first_sum, last_sum)

@@ -10,7 +10,7 @@ from .array import tiles
 from .mover import move
 from .sampler import SamplerTimeline
 from .scalar import ScalarTimeline
-from .vector import beats_of, end_of, filled, issue_counted, load_scalars
+from .vector import beats_of, end_of, filled, issue_counted, load_scalars, statistic_latency
 
 __all__ = ["Machine"]
 
@@ -36,9 +36,8 @@ class Machine:
         self.values = values
         self.active = active
         self.slots = [n for n, on in enumerate(active) if on]
-        self.vector_lanes = getattr(config, "vector_lanes", 1)
         self.scalars = ScalarTimeline()
-        self.sampler = SamplerTimeline(len(self.slots))
+        self.sampler = SamplerTimeline(len(self.slots), config.vector_lanes)
         self._idle = 0          # array, vector engine and mover are idle
         self._under_way = None  # what finds that clock
         self._writes = ()   # scalar registers: the statistic's and the operand of what is under way
@@ -127,7 +126,7 @@ class Machine:
         """Find when the engine is free whose last result comes in clock ``result``."""
         gathered = None
         if instruction.fields.get("stat"):
-            offered = result + VectorEngine.statistic_latency
+            offered = result + statistic_latency(self.config.vector_lanes)
             clocks = [self.values.statistic(self._play, self._index, slot, instruction)
                       for slot in self.slots]
             gathered = self.scalars.statistic(offered, instruction.fields["stat"], clocks)
@@ -147,7 +146,7 @@ class Machine:
     def _vector(self, issued, instruction):
         fields = instruction.fields
         loaded = self._loaded(issued, instruction)
-        spans = issue_counted(issued, beats_of(fields["length"], self.vector_lanes), loaded)
+        spans = issue_counted(issued, beats_of(fields["length"], self.config.vector_lanes), loaded)
         for first, last in spans:
             self._results(first, last)
         if loaded[-1]:
@@ -161,13 +160,14 @@ class Machine:
         logits = fields["target"] == Target.LOGITS
         free, left = loaded, None
 
-        def take(offered, count):
+        def take(offered, beats, count):
             nonlocal free, left
             first = max(offered, free)
-            last = first + count - 1
+            last = first + beats - 1
             if logits:
                 first, last, left = self.sampler.take(
-                    first, count, VectorEngine.latency + ResultQueue.latency)
+                    first, beats, count, VectorEngine.latency + ResultQueue.latency
+                    + (self.config.vector_lanes > 1))
             free = last + 1
             return first, last
 

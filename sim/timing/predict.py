@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from trine.firmware.assembler import disassemble, payload_bytes
-from trine.firmware.isa import INSTRUCTIONS
+from trine.firmware.assembler import disassemble, tape_bytes
 from trine.firmware.registers import Cause
 
 from .causes import CauseTimeline
@@ -13,12 +12,7 @@ from .memory import memory_of
 from .tape import Tape
 from .values import UsualValues
 
-__all__ = ["Prediction", "predict", "tape_bytes", "token_code"]
-
-
-def tape_bytes(config, code):
-    """Return the bytes of a tape of these instructions, without padding."""
-    return sum(4 * INSTRUCTIONS[i.opcode].words + payload_bytes(i, config.lanes) for i in code)
+__all__ = ["Prediction", "predict", "token_code"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ def predict(config, code, *, plays=1, base=0, active=None, memory=None, values=N
     values : of :mod:`.values`: how long scalars take, which tokens come
     """
     active = [True] * config.slots if active is None else active
-    bursts = -(-tape_bytes(config, code) // config.burst_bytes)
+    bursts = -(-tape_bytes(code, config.lanes) // config.burst_bytes)
     feed = feed_time(config.slots)
     causes = CauseTimeline(1)
     # Clock 0 takes START; Reset-Slots, Start-Reader; the reader adds up the plays, and asks.

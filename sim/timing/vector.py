@@ -1,10 +1,13 @@
 """When the vector engine takes, finishes and hands on its elements."""
 
+from amaranth.utils import exact_log2
+
 from trine.hw.element_issue import ElementIssue
 from trine.hw.scalar_operands import ScalarOperands
 from trine.hw.vector_engine import VectorEngine
 
-__all__ = ["beats_of", "end_of", "filled", "issue_counted", "load_scalars"]
+__all__ = ["beats_of", "end_of", "filled", "issue_counted", "load_scalars",
+           "statistic_latency"]
 
 
 def beats_of(elements, vector_lanes):
@@ -40,6 +43,11 @@ def issue_counted(taken, beats, loaded):
 def filled(last):
     """Return the clock from which the engine is free again, after FILL's last element."""
     return last + ElementIssue.latency + 2
+
+
+def statistic_latency(vector_lanes):
+    """Return the clocks from the last result to the first statistic: lanes are added in pairs."""
+    return VectorEngine.statistic_latency + exact_log2(vector_lanes)
 
 
 def end_of(last_result, *, gathered=None, left=None):
