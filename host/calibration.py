@@ -7,7 +7,8 @@ import numpy as np
 from trine.sim.golden.mlgru import Block, Embedding, Head
 from trine.sim.golden.round_shift import INT32_MAX, INT32_MIN
 
-__all__ = ["Largest", "Saturations", "count_saturations", "fraction_bits"]
+__all__ = ["Largest", "Saturations", "count_saturations", "format_lines",
+           "fraction_bits"]
 
 #: Bits kept free above the largest magnitude that calibration saw.
 HEADROOM = 3
@@ -71,3 +72,35 @@ def count_saturations(parts, tokens, progress=None):
     if progress:
         progress(1)
     return counts
+
+
+def format_lines(model):
+    """Yield lines: each vector's fraction bits, how near calibration came to its end, saturations.
+
+    model : a host :class:`~trine.host.model.Model`, whose ``calibration`` may be empty
+    """
+    largest = model.calibration.get("largest", {})
+
+    def vector(name, bits, *watched):
+        seen = max((largest[key] for key in watched if key in largest), default=None)
+        share = "" if seen is None else f" ({seen / 2.0**(31 - bits):.1%})"
+        return f"{name} {bits}{share}"
+
+    if largest:
+        yield "fraction bits (largest value in calibration, of what fits):"
+    residuals = [key for key in largest if key.endswith((".mixed", ".residual", "embedding"))]
+    yield f"fraction bits of the {vector('residual', model.residual_fraction, *residuals)}"
+    for n, layer in enumerate(model.layers):
+        # silu(i) shares the state's format.
+        bits = (vector(key, value, f"layers.{n}.{key}",
+                       *[f"layers.{n}.write"] * (key == "state"))
+                for key, value in vars(layer.formats).items())
+        yield f"layer {n} fraction bits: {', '.join(bits)}"
+    if not model.calibration:
+        yield "calibration: not stored in this file"
+        return
+    counts = Saturations(model.calibration["saturations"])
+    yield (f"calibrated over {model.calibration['tokens']} tokens; {counts.total} results of the "
+           f"golden model saturated over {model.calibration['golden_tokens']} tokens")
+    for name, count in counts.items():
+        yield f"  {name}: {count} saturated"

@@ -10,19 +10,22 @@ from trine.hw.flow.tools import BuildError
 from .commands import (
     bench,
     build,
+    evaluate,
     generate,
     import_checkpoint,
     inspect,
     power,
     program,
     selftest,
+    trace,
     train,
 )
 
 __all__ = ["main"]
 
 _COMMANDS = {"generate": generate, "train": train, "import": import_checkpoint,
-             "inspect": inspect, "selftest": selftest,
+             "eval": evaluate,
+             "inspect": inspect, "trace": trace, "selftest": selftest,
              "bench": bench, "build": build, "program": program, "power": power}
 
 

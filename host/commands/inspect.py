@@ -5,6 +5,7 @@ import json
 from trine.firmware.assembler import disassemble, listing
 from trine.firmware.config import PRESETS, preset
 from trine.firmware.isa import N_SCALARS
+from trine.host.calibration import format_lines
 
 from .common import add_model, load_model
 
@@ -59,6 +60,8 @@ def run(args):
         "zero_share": round(zeros / model.ternary_weights, 4),
         "residual_fraction": model.residual_fraction,
         "embedding_fraction": model.embedding_fraction,
+        "formats": [vars(layer.formats) for layer in model.layers],
+        "calibration": model.calibration,
         "preset": config.name, "memory_bytes_used": image.size,
         "memory_size": config.memory_size, "token_tape_bytes": tape.size,
         "token_tape_overhead": round(tape.size * 5 / model.ternary_weights - 1, 4),
@@ -80,9 +83,7 @@ def run(args):
           f"{model.hidden_dim}, {model.vocab_size} tokens ({model.tokenizer.kind})")
     print(f"  {model.ternary_weights:,} ternary weights, {facts['zero_share']:.1%} zeros; "
           f"{model.ternary_weights / 5 / 1e6:.2f} MB packed")
-    for n, layer in enumerate(model.layers):
-        bits = ", ".join(f"{k} {v}" for k, v in vars(layer.formats).items())
-        print(f"  layer {n} fraction bits: {bits}")
+    print("\n".join(f"  {line}" for line in format_lines(model)))
     print(f"on {config.name}:")
     print(f"  memory {image.size:,} of {config.memory_size:,} bytes; token tape {tape.size:,} "
           f"bytes, {facts['token_tape_overhead']:.2%} more than its weights")
