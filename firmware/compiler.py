@@ -29,7 +29,9 @@ class Image:
     """What is uploaded: directory, tapes, embedding, in memory order.
 
     data : bytes, a multiple of a burst; tapes : by name, "load" fills the constant memory once,
-    "token" makes one token, "save" and "restore" move the recurrent state to and from memory.
+    "token" makes one token, "save" and "restore" move the recurrent state to and from memory;
+    "prefill" moves the state as "token" does, without logits. It is there where the machine has
+    several slots and memory has room for it.
     state_base : first beat of the area that "save" writes, behind ``data``, state_bytes long;
     state_stride : beats from one slot's state to the next
     """
@@ -112,6 +114,12 @@ def _state_tape(opcode, words, base, slot_stride):
     return [Instruction(opcode, fields), Instruction(Opcode.END)]
 
 
+def _prefill_tape(code):
+    """Return what of a token's ``code`` moves the state: up to the last instruction that does."""
+    moving = [n for n, instruction in enumerate(code) if instruction.opcode == Opcode.INTERPOLATE]
+    return [*code[:moving[-1] + 1], Instruction(Opcode.END)]
+
+
 def compile_image(model, config):
     """Return the :class:`Image` of ``model`` for a machine of ``config``.
 
@@ -128,7 +136,7 @@ def compile_image(model, config):
         return -(-size // config.burst_bytes) * config.burst_bytes
 
     row_bytes, slot_bytes = padded(2 * model.dim), padded(4 * state_words)
-    directory_bytes = padded(len(_MAGIC) + 8 * 5)
+    directory_bytes = padded(len(_MAGIC) + 8 * 6)
     embedding_bytes = model.vocab_size * row_bytes
     embedding = {"base": directory_bytes // config.memory_bytes,
                  "token_stride": row_bytes // config.memory_bytes}
@@ -136,14 +144,20 @@ def compile_image(model, config):
     rows[:, :model.dim] = model.embedding
 
     # The state area lies behind the tapes, so its address is known only when they are assembled.
-    tapes = {"load": _load_tape(constants),
-             "token": mlgru_token(model, config, constants, vectors, embedding)}
+    token = mlgru_token(model, config, constants, vectors, embedding)
+    tapes = {"load": _load_tape(constants), "token": token, "prefill": _prefill_tape(token)}
     packed = {name: assemble(code, config.lanes, config.vector_lanes)
               for name, code in tapes.items()}
     state_tape_bytes = padded(len(assemble(_state_tape(Opcode.STORE, state_words, 0, 0),
                                            config.lanes)))
-    base = (directory_bytes + embedding_bytes + 2 * state_tape_bytes
-            + sum(padded(len(tape)) for tape in packed.values())) // config.memory_bytes
+
+    def state_base():
+        return (directory_bytes + embedding_bytes + 2 * state_tape_bytes
+                + sum(padded(len(tape)) for tape in packed.values()))
+
+    if config.slots == 1 or state_base() + config.slots * slot_bytes > config.memory_size:
+        del packed["prefill"]
+    base = state_base() // config.memory_bytes
     for name, opcode in (("save", Opcode.STORE), ("restore", Opcode.LOAD)):
         code = _state_tape(opcode, state_words, base, slot_bytes // config.memory_bytes)
         packed[name] = assemble(code, config.lanes)
@@ -168,6 +182,8 @@ def compile_image(model, config):
 def outline(model, config):
     """Return the token tape's instructions without their matrices, and the bytes of the image.
 
+    The image is one without "prefill".
+
     Nothing of the model but its shape is looked at, so that one may reason about models whose
     weights nobody has, on machines that cannot hold them.
     """
@@ -182,6 +198,6 @@ def outline(model, config):
     state_words = model.n_layers * config.aligned(model.dim)
     tapes = [code, _load_tape(constants),
              *(_state_tape(opcode, state_words, 0, 0) for opcode in (Opcode.STORE, Opcode.LOAD))]
-    size = padded(len(_MAGIC) + 8 * 5) + model.vocab_size * row_bytes
+    size = padded(len(_MAGIC) + 8 * 6) + model.vocab_size * row_bytes
     size += sum(padded(tape_bytes(tape, config.lanes)) for tape in tapes)
     return code, size + padded(4 * state_words) * config.slots

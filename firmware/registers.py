@@ -10,6 +10,16 @@ from dataclasses import dataclass
 
 from .config import Config
 from .protocol import MAGIC
+from .register_values import (
+    Cause,
+    Counter,
+    Error,
+    MemoryTestMode,
+    RunFlags,
+    SampleMode,
+    State,
+    describe_error,
+)
 
 __all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "MEMORY_TEST_BEATS", "MEMORY_TEST_ERRORS",
            "PAGES", "REGISTERS", "RING_ENTRIES", "SLOTS", "TOKEN_BITS", "Access", "Cause",
@@ -36,113 +46,6 @@ class Access(enum.Flag):
     READ = 1
     WRITE = 2
     READ_WRITE = READ | WRITE
-
-
-class State(enum.IntEnum):
-    """What the machine is doing (STATUS)."""
-
-    IDLE = 0
-    RUNNING = 1
-    #: A slot needs a token that the host has not queued; counted as host wait.
-    WAITING = 2
-    #: The run ended in an error: see ERROR. RESET leads back to IDLE.
-    ERROR = 3
-
-
-class Error(enum.IntEnum):
-    """Why a run ended early (ERROR)."""
-
-    NONE = 0
-    #: The opcode in ERROR_WORD is not defined or not implemented.
-    UNDEFINED_OPCODE = 1
-    #: The tape ended inside an instruction, or without END.
-    TAPE_ENDED = 2
-    #: START with RUN_BEATS zero or not whole bursts, with RUN_BASE not at a burst, or without any
-    #: active slot.
-    BAD_RUN = 3
-
-
-class RunFlags(enum.IntFlag):
-    """How a run treats tokens (RUN_FLAGS)."""
-
-    #: Each play is one token: it takes an input token for every active slot and ends with a
-    #: sampled one. Without it (load and save tapes) queue, ring and positions stay as they are.
-    TOKENS = 1
-    #: Where a slot's queue is empty its last sampled token is the input. Else the host is waited
-    #: for.
-    FEEDBACK = 2
-
-
-class SampleMode(enum.IntEnum):
-    """How the board itself picks a token from the logits (SAMPLE_MODE)."""
-
-    #: The largest logit; of equal ones the lowest row.
-    ARGMAX = 0
-    #: The largest of logit * BETA + noise: a sample at temperature 1 / BETA.
-    GUMBEL = 1
-
-
-class MemoryTestMode(enum.IntFlag):
-    """What the memory test does (MEMORY_TEST_START): one pass, or one after the other."""
-
-    #: Write the pattern.
-    WRITE = 1
-    #: Read, and compare with the pattern.
-    READ = 2
-    #: Every bit of the pattern is inverted.
-    INVERT = 4
-
-
-class Cause(enum.IntEnum):
-    """What a cycle of a run was spent on: every cycle counts for exactly one of these."""
-
-    #: The slots' input tokens were waited for.
-    HOST = 0
-    #: A unit wanted bytes of the tape that had not come yet.
-    TAPE = 1
-    #: The array worked on a column of weights.
-    ARRAY = 2
-    #: The vector engine began an element (and the array did not work).
-    VECTOR = 3
-    #: A scalar that was still computed was waited for.
-    SCALAR = 4
-    #: LOAD or STORE waited for the memory.
-    BURST = 5
-    #: Sums were drained, or results were on their way to the memories and the sampler.
-    DRAIN = 6
-    #: Between two plays: the units finish, the token is handed on, the next one is begun.
-    TOKEN = 7
-    #: Instructions were read, decoded and issued.
-    ISSUE = 8
-
-
-class Counter(enum.IntEnum):
-    """The counters, by their number. They count from power-up on: take differences."""
-
-    #: Cycles in which a run was under way, host wait included.
-    CYCLES = 0
-    #: Cycles by cause; these nine add up to CYCLES.
-    CAUSE_HOST = 1
-    CAUSE_TAPE = 2
-    CAUSE_ARRAY = 3
-    CAUSE_VECTOR = 4
-    CAUSE_SCALAR = 5
-    CAUSE_BURST = 6
-    CAUSE_DRAIN = 7
-    CAUSE_TOKEN = 8
-    CAUSE_ISSUE = 9
-    #: Cycles in which the memory delivered a beat of the tape.
-    MEMORY_BUSY = 10
-    #: Cycles in which the array worked on a column of weights.
-    ARRAY_BUSY = 11
-    #: Cycles in which the vector engine began elements.
-    VECTOR_BUSY = 12
-    #: Cycles in which the scalar unit computed.
-    SCALAR_BUSY = 13
-    #: Plays of a token tape.
-    TOKENS = 14
-    #: Results of the vector engine that met an end of int32.
-    SATURATIONS = 15
 
 
 @dataclass(frozen=True)
@@ -200,7 +103,6 @@ PAGES = {page.name: page for page in (
     Page("queues", 0x00100, 0x10, "Token queues, one a slot."),
     Page("positions", 0x00110, 0x10, "Positions, one a slot."),
     Page("counts", 0x00120, 0x10, "How many tokens went to each slot's ring."),
-    Page("sampler", 0x00140, 0x40, "The sampler's settings and checksums."),
     Page("memory_test", 0x00180, 0x8,
          "A pattern written to memory and read back at full speed. A bit of it is the exclusive or "
          "of those 31 and 28 places before it, and the seed is its first 31 bits; a beat takes "
@@ -208,6 +110,9 @@ PAGES = {page.name: page for page in (
     Page("clock", 0x00188, 0x4,
          "Phase of the memory's clock. It lags the machine's clock by PHASE_BUILT + PHASE of the "
          "PHASE_STEPS parts of its period."),
+    Page("sampler", 0x00200, 0x80,
+         "The sampler's settings and checksums. A slot's settings are written while it takes no "
+         "part in a play."),
     Page("candidates", 0x01000, 0x800, "The best rows of the last token."),
     Page("ring", 0x10000, 0x8000, "The tokens sampled last."),
     Page("logits", 0x80000, 0x80000, "All logits of the last token."),
@@ -288,14 +193,25 @@ def _run():
              "First beat of the tape, a multiple of a burst."),
             ("RUN_BEATS", Access.READ_WRITE, None, "Beats of the tape, a multiple of a burst."),
             ("RUN_COUNT", Access.READ_WRITE, None, "Plays; 0 until STOP."),
-            ("RUN_ACTIVE", Access.READ_WRITE, None, "Slots that take part, one bit each."),
-            ("RUN_RESET", Access.READ_WRITE, None,
-             "Slots whose position is set to 0 at START, and whose sampled token is forgotten, "
-             "one bit each."),
             ("RUN_FLAGS", Access.READ_WRITE, RunFlags, "How the run treats tokens."),
+            ("RUN_RESET", Access.READ_WRITE, None,
+             "Slots that begin a new text, one bit each: at START, or at the next token boundary, "
+             "their position is set to 0 and their sampled token forgotten; then their bits read "
+             "0. During a run a write adds slots."),
+            ("RUN_SOURCE", Access.READ_WRITE, None,
+             "CHAIN: slot whose position and state the lowest slot of a play goes on from."),
+            ("RUN_FEEDBACK", Access.READ_WRITE, None,
+             "Slots whose last sampled token is their input where their queue is empty, one bit "
+             "each. Without effect where CHAIN is set."),
+            ("RUN_ACTIVE", Access.READ_WRITE, None, "Slots that are to take part, one bit each."),
+            ("PLAY_ACTIVE", Access.READ, None,
+             "Slots that take part in the play under way, one bit each; 0 while IDLE."),
             ("PLAYS", Access.READ, None, "Plays that the run has finished."),
             ("TAPE_POSITION", Access.READ, None,
-             "Bytes of the tape taken in the play under way."))):
+             "Bytes of the tape taken in the play under way."),
+            ("QUEUE_CLEAR", Access.WRITE, None,
+             "A write empties the token queues of these slots, one bit each. Only for slots that "
+             "take no part."))):
         yield Register(name, base + n, access, doc, (), enumeration)
 
 
@@ -318,7 +234,8 @@ def _tokens():
                    "A write queues a token (dropped when the queue is full); a read tells how "
                    "many are queued.", slots)
     yield Register("POSITION", PAGES["positions"].address, Access.READ_WRITE,
-                   "Tokens the slot's state has seen. Write it only while IDLE.", slots)
+                   "Tokens the slot's state has seen. Write it while the slot takes no part.",
+                   slots)
     yield Register("TOKEN_COUNT", PAGES["counts"].address, Access.READ,
                    "Tokens written to the slot's ring since power-up, modulo 2^32. The newest is "
                    f"at (TOKEN_COUNT - 1) mod {RING_ENTRIES}.", slots)
@@ -327,22 +244,26 @@ def _tokens():
 def _sampler():
     base = PAGES["sampler"].address
     slots = (SLOTS,)
-    yield Register("SAMPLE_MODE", base, Access.READ_WRITE, "How tokens are picked.", (), SampleMode)
-    yield Register("BETA", base + 1, Access.READ_WRITE,
-                   "GUMBEL: inverse temperature, 16 bits with 8 fraction bits.")
-    yield Register("SEED", base + 0x10, Access.READ_WRITE, "GUMBEL: seed of the noise.", slots)
-    yield Register("CRC", base + 0x20, Access.READ,
-                   "CRC-32 over every logit of the token under way or last finished (int32, "
-                   "little-endian, in the order of the rows).", slots)
-    yield Register("CANDIDATE_COUNT", base + 0x30, Access.READ,
-                   "Candidates kept: 64, or the number of rows where it is smaller.", slots)
+    for n, (name, access, enumeration, doc) in enumerate((
+            ("SAMPLE_MODE", Access.READ_WRITE, SampleMode,
+             "How tokens are picked, and what is kept: 0 for the largest logit alone."),
+            ("BETA", Access.READ_WRITE, None,
+             "GUMBEL: inverse temperature, 16 bits with 8 fraction bits."),
+            ("SEED", Access.READ_WRITE, None, "GUMBEL: seed of the noise."),
+            ("CRC", Access.READ, None,
+             "CRC-32 over every logit of the slot's token under way or last finished (int32, "
+             "little-endian, in the order of the rows)."),
+            ("CANDIDATE_COUNT", Access.READ, None,
+             "Candidates kept: 64, or the number of rows where it is smaller; 0 without "
+             "SAMPLE_MODE's CANDIDATES."))):
+        yield Register(name, base + SLOTS * n, access, doc, slots, enumeration)
     yield Register("CANDIDATES", PAGES["candidates"].address, Access.READ,
                    "The rows with the largest logits, in no certain order: row, logit (signed). "
-                   "Read while no play is under way.", (SLOTS, CANDIDATES, 2))
+                   "Read while the slot takes no part in a play.", (SLOTS, CANDIDATES, 2))
     yield Register("RING", PAGES["ring"].address, Access.READ,
                    "Ring of sampled tokens: token, CRC (see CRC).", (SLOTS, RING_ENTRIES, 2))
     yield Register("LOGITS", PAGES["logits"].address, Access.READ,
-                   "Logits (signed) of the last token, by row; read while no play is under way. "
+                   "Logits (signed) of the last token, by row; read while the slot takes no part. "
                    "Rows from CONFIG_LOGIT_WORDS on are not kept.",
                    (SLOTS, PAGES["logits"].size // SLOTS))
 
@@ -391,17 +312,3 @@ REGISTERS = {register.name: register for register in _ALL}
 def address(name, *index):
     """Return the word address of the register called ``name``, or of an element of it."""
     return REGISTERS[name].at(*index)
-
-
-def describe_error(code, position, word):
-    """Return the sentence that explains the registers ERROR, ERROR_POSITION and ERROR_WORD."""
-    if code == Error.UNDEFINED_OPCODE:
-        return (f"The board met the undefined opcode {word & 63} at byte {position} of the tape; "
-                "upload the image again, compiled for this board")
-    if code == Error.TAPE_ENDED:
-        return (f"The tape ended inside the instruction at byte {position}; upload the image "
-                "again, compiled for this board")
-    if code == Error.BAD_RUN:
-        return ("The board refused the run: the tape must be whole bursts in memory, and at "
-                "least one slot active")
-    return f"The board reports the unknown error {code} at byte {position} of the tape"

@@ -6,7 +6,7 @@ from statistics import mean, stdev
 import numpy as np
 
 from trine.firmware.config import PRESETS
-from trine.firmware.registers import Counter, RunFlags, SampleMode, State
+from trine.firmware.registers import Counter, RunFlags, State
 
 from .board import BoardError
 from .power import REFERENCE_BOARD, estimate_board, read_placed, shares_of
@@ -18,24 +18,26 @@ CAUSES = {counter.name.removeprefix("CAUSE_").lower(): counter for counter in Co
           if counter.name.startswith("CAUSE_") and counter != Counter.CAUSE_HOST}
 
 
-def run_tokens(board, prompts, count, *, flags=RunFlags.TOKENS, progress=None):
+def run_tokens(board, prompts, count, *, feedback=False, progress=None):
     """Play ``count`` tokens in the slots of ``prompts`` side by side; return the counters' growth.
 
-    prompts : input tokens by slot, from slot 0 on, as many for each; a run that needs more of them
-    must have RunFlags.FEEDBACK in ``flags``
+    prompts : input tokens by slot, from slot 0 on, as many for each; feedback : a run that needs
+    more of them takes what was sampled
     progress : called with the number of tokens that each slot has newly finished
     """
     before = board.counters()
     done, queued = board.read("TOKEN_COUNT", 0), [0] * len(prompts)
     active = (1 << len(prompts)) - 1
-    board.write("SAMPLE_MODE", SampleMode.ARGMAX)
+    for slot in range(len(prompts)):
+        board.sample_on_board(0, 0, slot)
 
     def feed():
         for slot, prompt in enumerate(prompts):
             queued[slot] += board.queue(prompt[queued[slot]:], slot)
 
     feed()
-    board.start("token", count=count, active=active, reset=active, flags=flags)
+    board.start("token", count=count, active=active, reset=active,
+                feedback=active if feedback else 0, flags=RunFlags.TOKENS | RunFlags.TOGETHER)
     while board.status() != State.IDLE:
         feed()
         board.transport.pause(1e-4)
@@ -150,13 +152,12 @@ def measure(board, model, *, prompt=64, generate=32, repetitions=1, slots=None, 
                             "custom")
     rng = np.random.default_rng(1)
     results = []
-    for name, count, flags in (("pp", prompt, RunFlags.TOKENS),
-                               ("tg", generate, RunFlags.TOKENS | RunFlags.FEEDBACK)):
+    for name, count in ("pp", prompt), ("tg", generate):
         if not count:
             continue
         given = count if name == "pp" else 1
         counters = [run_tokens(board, rng.integers(model.vocab_size, size=(slots, given)).tolist(),
-                               count, flags=flags, progress=progress)
+                               count, feedback=name == "tg", progress=progress)
                     for _ in range(repetitions)]
         if counters[0].cycles_per_token is None:
             raise BoardError("The golden model knows no time, so there is nothing to measure; take "

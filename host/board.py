@@ -15,6 +15,7 @@ from trine.firmware.registers import (
     RING_ENTRIES,
     Counter,
     Error,
+    RunFlags,
     SampleMode,
     State,
     address,
@@ -187,11 +188,15 @@ class Board:
             raise BoardError("The board holds no model yet; upload one")
         return self.image
 
-    def start(self, tape, *, count, active=1, reset=0, flags=0):
-        """Start a run of the tape called ``tape`` and return."""
+    def start(self, tape, *, count, active=1, reset=0, feedback=0, source=0, flags=0):
+        """Start a run of the tape called ``tape`` and return.
+
+        count : plays, 0 until :meth:`stop`; active, reset, feedback : slots, one bit each, as in
+        RUN_ACTIVE, RUN_RESET, RUN_FEEDBACK; source : slot a chain begins from; flags : RunFlags
+        """
         placed = self._image().tapes[tape]
-        self.connection.write(address("RUN_BASE"),
-                              [placed.base, placed.beats, count, active, reset, int(flags)])
+        self.connection.write(address("RUN_BASE"), [placed.base, placed.beats, count, int(flags),
+                                                    reset, source, feedback, active])
         self.write("START", 1)
 
     def wait(self, *states, seconds=60.0):
@@ -217,17 +222,110 @@ class Board:
         # A run that was broken off may have left tokens behind.
         self.write("RESET", 1)
 
-    def sample_on_board(self, temperature, seed, slot=0):
-        """Choose how the board samples: the largest logit at temperature 0, else Gumbel noise."""
-        if temperature <= 0:
-            self.write("SAMPLE_MODE", SampleMode.ARGMAX)
-            return
-        beta = round(256 / temperature)
-        if not 1 <= beta <= 0xFFFF:
-            raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to "
-                             f"256; take 0 for the likeliest token")
-        self.connection.write(address("SAMPLE_MODE"), [SampleMode.GUMBEL, beta])
-        self.write("SEED", slot, seed & 0xFFFFFFFF)
+    # Slots of a run under way. The caller keeps the masks: every call names all slots it means.
+
+    def change_slots(self, *, active, feedback=0, reset=0, source=0):
+        """Let other slots take part from the next token boundary on.
+
+        What a slot that joins needs is set before: its sampling, its first tokens in its queue.
+        """
+        self.connection.write(address("RUN_RESET"), [reset, source, feedback, active])
+
+    def playing(self):
+        """Return the slots that take part in the play under way, one bit each.
+
+        What a slot without its bit has sampled is in its ring, and its settings may be changed.
+        """
+        return self.read("PLAY_ACTIVE")
+
+    def clear_queues(self, slots):
+        """Drop the queued tokens of slots that take no part, one bit each."""
+        self.write("QUEUE_CLEAR", slots)
+
+    def prefill(self, tokens, slots, *, source=None, progress=None):
+        """Play consecutive ``tokens`` of one text in all of ``slots`` at once, without sampling.
+
+        tokens : the prompt but for its last token, which goes through the token tape
+        slots : free slots, whose states are lost
+        source : slot that the text goes on from; None for a text that begins
+        progress(count) : called with the number of tokens that were newly played
+        returns : the slot that holds the text's state then, the highest of ``slots``
+        """
+        slots = sorted(slots)
+        source = self._begin_text(slots, source)
+        # What does not fill all slots comes first, in the highest ones: so the highest slot always
+        # ends as the text's newest position.
+        rest = len(tokens) % len(slots)
+        for part, taking in ((tokens[:rest], slots[len(slots) - rest:]), (tokens[rest:], slots)):
+            if part:
+                self._chain("prefill", part, taking, source, progress)
+                source = slots[-1]
+        return source
+
+    def check(self, tokens, slots, *, source=None):
+        """Play consecutive ``tokens`` of one text through the token tape, one in each of ``slots``.
+
+        tokens : list of int, as many as slots, for the slots in rising order
+        source : slot that the first one goes on from; None for a text that begins
+        returns : (token, crc) sampled behind each of them. Each slot then holds the text's state
+        behind its token, so the next call goes on from the slot of the last right one.
+        """
+        slots = sorted(slots)
+        source = self._begin_text(slots, source)
+        counts = [self.read("TOKEN_COUNT", slot) for slot in slots]
+        self._chain("token", tokens, slots, source)
+        return [self.sampled(count, 1, slot)[0] for count, slot in zip(counts, slots)]
+
+    def _begin_text(self, slots, source):
+        """Return the source of a chain; where a text begins, one whose position is 0."""
+        if source is None:
+            source = slots[-1]
+            self.write("POSITION", source, 0)
+        return source
+
+    def _chain(self, tape, tokens, slots, source, progress=None):
+        """Play ``tokens``, a multiple of the slots, from the state of ``source`` on."""
+        queues = {slot: list(tokens[n::len(slots)]) for n, slot in enumerate(slots)}
+        plays, seen = len(queues[slots[0]]), 0
+
+        def fill():
+            for slot, queue in queues.items():
+                if queue:
+                    del queue[:self.queue(queue, slot)]
+
+        fill()
+        self.start(tape, count=plays, active=sum(1 << slot for slot in slots), source=source,
+                   flags=RunFlags.TOKENS | RunFlags.CHAIN)
+        while self.status() != State.IDLE:
+            fill()
+            if progress:
+                done = self.read("PLAYS")
+                progress((done - seen) * len(slots))
+                seen = done
+            self.transport.pause(_PAUSE)
+        if progress:
+            progress((plays - seen) * len(slots))
+
+    # Tokens.
+
+    def sample_on_board(self, temperature, seed, slot=0, *, keep=False):
+        """Choose how the board samples: the largest logit at temperature 0, else Gumbel noise.
+
+        keep : also keep the 64 best rows for the host (:meth:`candidates`), which takes longer
+        """
+        mode, beta = SampleMode.CANDIDATES if keep else SampleMode.ARGMAX, 0
+        if temperature > 0:
+            beta = round(256 / temperature)
+            if not 1 <= beta <= 0xFFFF:
+                raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to "
+                                 f"256; take 0 for the likeliest token")
+            mode |= SampleMode.GUMBEL
+        for name, word in (("SAMPLE_MODE", mode), ("BETA", beta), ("SEED", seed & 0xFFFFFFFF)):
+            self.write(name, slot, word)
+
+    def sample_on_host(self, slot=0):
+        """Let the board keep the 64 best rows of a slot's tokens (:meth:`candidates`)."""
+        self.sample_on_board(0, 0, slot, keep=True)
 
     def queue(self, tokens, slot=0):
         """Queue input tokens as far as there is room; return how many were taken."""

@@ -44,13 +44,13 @@ class Generation:
             self.board.stop()
             self.counters = self.board.counters() - before
 
-    def _start(self, count, flags):
+    def _start(self, count, feedback):
         """Queue the prompt, start the run and feed the rest of the prompt as room appears."""
         board, slot = self.board, self.slot
         first = board.read("TOKEN_COUNT", slot)
         taken = board.queue(self.prompt, slot)
         board.start("token", count=count, active=1 << slot, reset=1 << slot,
-                    flags=RunFlags.TOKENS | flags)
+                    feedback=feedback << slot, flags=RunFlags.TOKENS)
         while taken < len(self.prompt):
             board.status()
             taken += board.queue(self.prompt[taken:], slot)
@@ -64,8 +64,9 @@ class Generation:
         board, slot = self.board, self.slot
         if not self._wanted():
             return
-        first = self._start(0, RunFlags(0))
         all_logits = self.sampling.top_k == 0 or self.sampling.top_k > CANDIDATES
+        board.sample_on_board(0, 0, slot, keep=not all_logits)
+        first = self._start(0, feedback=0)
         plays = len(self.prompt)
         while self._wanted():
             # Waiting with every queued token taken: the logits of the newest play stand still.
@@ -99,7 +100,7 @@ class Generation:
         if not fits:
             yield from self._feedback_by_host()
             return
-        first = self._start(plays, RunFlags.FEEDBACK)
+        first = self._start(plays, feedback=1)
         seen = len(self.prompt) - 1
         while self._wanted():
             state = board.status()
@@ -118,7 +119,7 @@ class Generation:
     def _feedback_by_host(self):
         """Sample on the board, but hand each token back: for prompts longer than the queue."""
         board, slot = self.board, self.slot
-        first = self._start(0, RunFlags(0))
+        first = self._start(0, feedback=0)
         plays = len(self.prompt)
         while self._wanted():
             while (board.read("TOKEN_COUNT", slot) - first) % (1 << 32) < plays:

@@ -7,7 +7,7 @@ import numpy as np
 
 from trine.firmware.assembler import decode_words, payload_bytes
 from trine.firmware.isa import Opcode
-from trine.firmware.registers import Cause, RunFlags
+from trine.firmware.registers import Cause
 from trine.hw.core import Activity
 
 from .bench import run_tokens
@@ -91,7 +91,7 @@ def record(board, model):
     transport, config = board.transport, board.config
     transport.record()
     try:
-        run_tokens(board, [[0]] * config.slots, 2, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+        run_tokens(board, [[0]] * config.slots, 2, feedback=True)
         recorded = transport.recorded
     finally:
         transport.record(False)

@@ -25,8 +25,8 @@ class Argmax(wiring.Component):
     -------
     i : :py:`In(stream.Signature(score_layout(slots), always_ready=True))`
         Scores, up to one in two clocks, of the slots in any order.
-    clear : :py:`In(1)`
-        Strobe: forget all scores.
+    clear : :py:`In(slots)`
+        Strobes: forget the scores of these slots.
     token : :py:`Out(data.ArrayLayout(18, slots))`
         The row of each slot, ``latency`` clocks after its last score; 0 where none came.
 
@@ -47,7 +47,7 @@ class Argmax(wiring.Component):
         self.slots = slots
         super().__init__({
             "i": In(stream.Signature(score_layout(slots), always_ready=True)),
-            "clear": In(1),
+            "clear": In(slots),
             "token": Out(data.ArrayLayout(18, slots)),
         })
 
@@ -78,7 +78,8 @@ class Argmax(wiring.Component):
         with m.If(higher):
             m.d.sync += [self.token[row.slot].eq(row.row),
                          scored.bit_select(row.slot, 1).eq(1)]
-        with m.If(self.clear):
-            m.d.sync += [self.token.eq(0), scored.eq(0)]
+        for n in range(self.slots):
+            with m.If(self.clear[n]):
+                m.d.sync += [self.token[n].eq(0), scored[n].eq(0)]
 
         return m

@@ -43,8 +43,8 @@ class Candidates(wiring.Component):
     i : :py:`In(stream.Signature({slot, row, logit}))`
         Rows, in rising order for each slot, one in ``interval`` clocks; none for ``clear_time``
         clocks from ``clear`` on.
-    clear : :py:`In(1)`
-        Strobe: forget all rows. Not while a row is under way.
+    clear : :py:`In(slots)`
+        Strobes: forget the rows of these slots. Not while a row is under way.
     idle : :py:`Out(1)`
         No row is under way.
     count : :py:`Out(data.ArrayLayout(range(depth + 1), slots))`
@@ -78,7 +78,7 @@ class Candidates(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(data.StructLayout(
                 {"slot": range(slots), "row": 18, "logit": signed(32)}))),
-            "clear": In(1),
+            "clear": In(slots),
             "idle": Out(1),
             "count": Out(data.ArrayLayout(range(depth + 1), slots)),
             "slot": In(range(slots)),
@@ -149,10 +149,17 @@ class Candidates(wiring.Component):
         with m.If(loses & compete):
             m.d.sync += player.leaf.eq(loser.leaf)
 
+        # Slots that are still to be cleared. The others keep their rows.
+        todo = Signal(self.slots, init=-1)
+        clear = Signal()
+        m.d.comb += clear.eq(self.clear.any())
+        with m.If(clear):
+            m.d.sync += todo.eq(self.clear)
+
         with m.FSM():
             with m.State("Begin-Clear"):
                 m.d.sync += [player.eq(0), slot.eq(0), node_2.eq(0), half.eq(self.depth // 2),
-                             store.eq(1)]
+                             store.eq(todo[0]), todo.eq(todo >> 1)]
                 m.next = "Clear"
 
             with m.State("Clear"):
@@ -164,7 +171,8 @@ class Candidates(wiring.Component):
                 with m.If(node_2 == 0):
                     m.d.sync += player.leaf.eq(half)
                 with m.Elif(node_2 == self.depth - 1):
-                    m.d.sync += [player.leaf.eq(0), half.eq(self.depth // 2), slot.eq(slot + 1)]
+                    m.d.sync += [player.leaf.eq(0), half.eq(self.depth // 2), slot.eq(slot + 1),
+                                 store.eq(todo[0]), todo.eq(todo >> 1)]
                     with m.If(slot == self.slots - 1):
                         m.d.sync += [slot.eq(0), store.eq(0)]
                         m.next = "Take-Row"
@@ -172,17 +180,17 @@ class Candidates(wiring.Component):
                     m.d.sync += [player.leaf.eq(half >> 1), half.eq(half >> 1)]
                 with m.Else():
                     m.d.sync += player.leaf.eq(following)
-                with m.If(self.clear):
+                with m.If(clear):
                     m.next = "Begin-Clear"
 
             with m.State("Take-Row"):
                 switch = self.i.p.slot != slot
                 m.d.comb += [
-                    self.i.ready.eq(~switch & ~self.clear), self.idle.eq(~store),
+                    self.i.ready.eq(~switch & ~clear), self.idle.eq(~store),
                     get.addr.eq(Cat(self.index, self.slot)),
                 ]
                 m.d.sync += store.eq(0)
-                with m.If(self.clear):
+                with m.If(clear):
                     m.next = "Begin-Clear"
                 with m.Elif(self.i.valid & switch):
                     m.d.sync += slot.eq(self.i.p.slot)
@@ -220,7 +228,8 @@ class Candidates(wiring.Component):
                     m.d.sync += [compete.eq(0), store.eq(better)]
                     m.next = "Take-Row"
 
-        with m.If(self.clear):
-            m.d.sync += self.count.eq(0)
+        for n in range(self.slots):
+            with m.If(self.clear[n]):
+                m.d.sync += self.count[n].eq(0)
 
         return m

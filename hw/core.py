@@ -177,9 +177,10 @@ class Core(wiring.Component):
             control.available.eq(feed.available),
             feed.mask.eq(control.feed_mask),
             feed.feedback.eq(control.feedback),
-            queue.clear.eq(control.reset),
+            feed.chained.eq(control.chained),
+            feed.source.eq(control.source),
+            queue.clear.eq(control.queue_clear | control.reset.replicate(config.slots)),
             sampler.clear.eq(control.sampler_begin),
-            sampler.crc_clear.eq(control.crc_clear),
         ]
 
         # Tokens.
@@ -222,6 +223,8 @@ class Core(wiring.Component):
             scalar.active.eq(control.active),
             mover.active.eq(control.active),
             vector.fresh.eq(feed.fresh),
+            vector.chained.eq(control.chained),
+            vector.source.eq(control.source),
             feed.mover_slot.eq(mover.slot),
             mover.token.eq(feed.mover_token),
             mover.position.eq(feed.mover_position),
@@ -247,10 +250,11 @@ class Core(wiring.Component):
         # The sampler's settings and results.
         m.d.comb += [
             *(getattr(sampler, name).eq(getattr(sampler_port, name))
-              for name in ("gumbel", "beta", "seed", "slot", "index")),
+              for name in ("gumbel", "keep", "beta", "seed", "slot", "index")),
             *(getattr(sampler_port, name).eq(getattr(sampler, name))
               for name in ("token", "crc", "count", "candidate_row", "candidate_logit", "logit")),
             sampler.position.eq(feed.positions),
+            sampler_port.idle.eq(sampler.idle),
         ]
 
         # Counters.

@@ -22,6 +22,8 @@ def element_layout(config):
         "a": range(config.vector_words // lanes),
         "b": unsigned(16),
         "state": range(config.state_words // lanes),
+        #: Slot whose state is read.
+        "state_slot": range(config.slots),
         #: Row of the result; for LOGITS the row of the matrix, by lanes.
         "dst": unsigned(row_bits),
         #: What came in the streams, of which the command means one.
@@ -60,8 +62,15 @@ class ElementIssue(wiring.Component):
         like the command.
     loaded, all_loaded : :py:`In(config.slots)`, :py:`In(1)`
         Slots whose scalar is there.
+    chained : :py:`In(1)`
+        INTERPOLATE reads the state of the slot before: of ``source`` for the first slot, then of
+        each slot for the next. Constant like the command.
+    source : :py:`In(range(config.slots))`
+        See ``chained``.
     hold : :py:`In(1)`
-        Issue nothing.
+        Issue nothing. With one slot it makes no difference who is read.
+    slot_ends : :py:`Out(1)`
+        Strobe: the last element of a slot is issued; not with sums.
     sums, loads, fill : :py:`In(stream)`
         Stream operands.
     element : :py:`Out(stream)`
@@ -81,7 +90,10 @@ class ElementIssue(wiring.Component):
             "scaled": In(1),
             "loaded": In(config.slots),
             "all_loaded": In(1),
+            "chained": In(1),
+            "source": In(range(config.slots)),
             "hold": In(1),
+            "slot_ends": Out(1),
             "sums": In(stream.Signature(sum_layout(config))),
             "loads": In(stream.Signature(signed(32))),
             "fill": In(stream.Signature(unsigned(16))),
@@ -152,6 +164,15 @@ class ElementIssue(wiring.Component):
         with m.If(self.start | (there & count_last)):
             m.d.sync += [count.eq(0), second.eq(1), third.eq(2), count_last.eq(single)]
 
+        # Whose state is read.
+        before, others_state = Signal.like(slot), Signal()
+        m.d.comb += self.slot_ends.eq(there & count_last)
+        m.d.sync += others_state.eq(self.chained & (command.op == Op.INTERPOLATE))
+        with m.If(self.start):
+            m.d.sync += before.eq(self.source)
+        with m.Elif(self.slot_ends):
+            m.d.sync += before.eq(slot)
+
         # The beat's index, and what came with it.
         index = Signal(18 - lane_bits, reset_less=True)
         beside = Signal(element_layout(self.config), reset_less=True)
@@ -161,6 +182,7 @@ class ElementIssue(wiring.Component):
             issued.eq(there),
             index.eq(Mux(summing, self.sums.p.row >> lane_bits, count)),
             beside.slot.eq(Mux(summing, self.sums.p.slot, slot)),
+            beside.state_slot.eq(Mux(others_state, before, slot)),
             beside.last.eq(last),
             beside.more.eq(Mux(summing, self.sums.p.more, Mux(count_last, ends, -1))),
             beside.sums.eq(self.sums.p.sums),
@@ -177,7 +199,7 @@ class ElementIssue(wiring.Component):
         m.d.sync += [
             self.element.valid.eq(issued),
             *(element[name].eq(beside[name])
-              for name in ("slot", "last", "more", "sums", "loads", "fills")),
+              for name in ("slot", "state_slot", "last", "more", "sums", "loads", "fills")),
             element.a.eq(a),
             element.b.eq((command.b >> lane_bits) + index),
             element.state.eq(Mux(interpolating, (command.dst >> lane_bits) + index, a)),

@@ -24,8 +24,9 @@ class LogitBuffer(wiring.Component):
     -------
     i : :py:`In(stream.Signature({slot, row, logit}, always_ready=True))`
         Logits. Those of row ``words`` and beyond are dropped.
-    clear : :py:`In(1)`
-        Strobe: a new token starts, nothing has overflowed. Logits stay until overwritten.
+    clear : :py:`In(slots)`
+        Strobes: these slots' new tokens start, nothing has overflowed. Logits stay until
+        overwritten.
     overflow : :py:`Out(slots)`
         Slots of which logits were dropped.
     slot, index : :py:`In(...)`
@@ -52,7 +53,7 @@ class LogitBuffer(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(data.StructLayout(
                 {"slot": range(slots), "row": 18, "logit": signed(32)}), always_ready=True)),
-            "clear": In(1),
+            "clear": In(slots),
             "overflow": Out(slots),
             "slot": In(range(slots)),
             "index": In(range(words)),
@@ -75,8 +76,8 @@ class LogitBuffer(wiring.Component):
         ]
         m.d.sync += self.logit.eq(read.data)
 
-        with m.If(self.clear):
-            m.d.sync += self.overflow.eq(0)
+        with m.If(self.clear.any()):
+            m.d.sync += self.overflow.eq(self.overflow & ~self.clear)
         with m.Elif(self.i.valid & ~fits):
             m.d.sync += self.overflow.bit_select(self.i.p.slot, 1).eq(1)
 

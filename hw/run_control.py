@@ -23,9 +23,10 @@ __all__ = ["RunControl"]
 class RunControl(wiring.Component):
     """Carries out START, STOP and RESET (``docs/registers.md``).
 
-    Each play: wait until the slots have input tokens, take them, play the tape, hand the sampled
-    tokens on. The reader is told of all plays at the start, so that it runs ahead from one to the
-    next; at the end, or after an error, it is flushed.
+    Each play: wait until slots have input tokens, take them, play the tape, hand the sampled
+    tokens on. Which slots take part is settled in the clock before the wait and in each clock of
+    it; slots are reset before. The reader is told of all plays at the start, so that it runs ahead
+    from one to the next; at the end, or after an error, it is flushed.
 
     Parameters
     ----------
@@ -37,11 +38,17 @@ class RunControl(wiring.Component):
     bus : :py:`In(RegisterBus)`
         Page ``run``.
     active : :py:`Out(config.slots)`
-        Slots that take part, constant during a run.
+        Slots that take part, constant during a play.
+    chained : :py:`Out(1)`
+        They are consecutive positions of one text. Constant during a run.
+    source : :py:`Out(range(config.slots))`
+        Slot that the lowest of them goes on from then. Constant during a play.
     feed : :py:`Out(stream.Signature(FeedAction))`
         The token feed.
     feed_mask, feedback, available
-        See :class:`TokenFeed`.
+        See :class:`TokenFeed`. The mask is constant during a command.
+    queue_clear : :py:`Out(config.slots)`
+        Strobes: empty the token queues of these slots.
     reader : :py:`Out(stream.Signature(PlayCommand(...)))`
         The tape reader.
     flush, flushed
@@ -56,10 +63,8 @@ class RunControl(wiring.Component):
         Resets sequencer and token feed.
     reset : :py:`Out(1)`
         Resets every unit, for one clock, while nothing uses the memory.
-    sampler_begin : :py:`Out(1)`
-        Strobe: the next logit is row 0 of a new token.
-    crc_clear : :py:`Out(config.slots)`
-        The same for each active slot.
+    sampler_begin : :py:`Out(config.slots)`
+        Strobes: the next logit of these slots is row 0 of a new token.
     state : :py:`Out(State)`
         What STATUS tells.
     running, waiting, between, token : :py:`Out(1)`
@@ -73,10 +78,13 @@ class RunControl(wiring.Component):
         super().__init__({
             "bus": In(RegisterBus),
             "active": Out(config.slots),
+            "chained": Out(1),
+            "source": Out(range(config.slots)),
             "feed": Out(stream.Signature(FeedAction)),
             "feed_mask": Out(config.slots),
-            "feedback": Out(1),
-            "available": In(1),
+            "feedback": Out(config.slots),
+            "available": In(config.slots),
+            "queue_clear": Out(config.slots),
             "reader": Out(stream.Signature(PlayCommand(addr_width))),
             "flush": Out(1),
             "flushed": In(1),
@@ -87,8 +95,7 @@ class RunControl(wiring.Component):
             "mover_busy": In(1),
             "hold": Out(1),
             "reset": Out(1),
-            "sampler_begin": Out(1),
-            "crc_clear": Out(config.slots),
+            "sampler_begin": Out(config.slots),
             "state": Out(State),
             "running": Out(1),
             "waiting": Out(1),
@@ -107,11 +114,15 @@ class RunControl(wiring.Component):
         base = Signal(addr_width)
         beats = Signal(addr_width + 1)
         count = Signal(32)
-        resets = Signal(config.slots)
-        tokens = Signal()
+        tokens, together = Signal(), Signal()
         settings = {"RUN_BASE": base, "RUN_BEATS": beats, "RUN_COUNT": count,
-                    "RUN_ACTIVE": self.active, "RUN_RESET": resets,
-                    "RUN_FLAGS": Cat(tokens, self.feedback)}
+                    "RUN_FLAGS": Cat(tokens, self.chained, together)}
+        # Those that may change during a run.
+        wanted, resets, feedback = (Signal(config.slots, name=name)
+                                    for name in ("wanted", "resets", "feedback"))
+        source = Signal(range(config.slots))
+        requests = {"RUN_RESET": resets, "RUN_SOURCE": source, "RUN_FEEDBACK": feedback,
+                    "RUN_ACTIVE": wanted}
 
         # Results. The instruction at fault stays in the sequencer until the reset.
         state = Signal(State, init=State.RUNNING)
@@ -119,16 +130,20 @@ class RunControl(wiring.Component):
         plays = Signal(32)
         faulty = Signal()
         m.d.sync += faulty.eq((error != Error.NONE) & (error != Error.BAD_RUN))
-        results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "TAPE_POSITION": self.position,
-                   "ERROR_POSITION": self.fault.position, "ERROR_WORD": self.fault.word}
+        results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "PLAY_ACTIVE": self.active,
+                   "TAPE_POSITION": self.position, "ERROR_POSITION": self.fault.position,
+                   "ERROR_WORD": self.fault.word}
         of_fault = "ERROR_POSITION", "ERROR_WORD"
 
         m.submodules.file = file = RegisterFile(delay=2)
         connect(m, flipped(self.bus), file.bus)
-        idle = Signal()
+        idle, slots_reset = Signal(), Signal()
+        remaining = Signal.like(resets)
+        m.d.comb += remaining.eq(resets & ~(self.feed_mask & slots_reset.replicate(config.slots)))
+        m.d.sync += resets.eq(remaining)
         start, stop, reset = Signal(), Signal(), Signal()
         shown = []
-        for name, register in {**settings, **results}.items():
+        for name, register in {**settings, **requests, **results}.items():
             at = address(name) - PAGES["run"].address
             # A register's own reset input does what gates would, but for the OR.
             chosen = Signal(name=f"chosen_{name.lower()}")
@@ -138,13 +153,20 @@ class RunControl(wiring.Component):
                 copy.eq(Mux(chosen, register, 0)),
             ]
             shown.append(copy)
-            if name in settings:
-                with m.If(file.write & idle & (file.addr == at)):
+            written = file.write & (file.addr == at)
+            if name == "RUN_RESET":
+                # None is forgotten that was asked for during the run.
+                with m.If(written):
+                    m.d.sync += resets.eq(file.data | Mux(idle, 0, remaining))
+            elif name in settings or name in requests:
+                with m.If(written & (idle if name in settings else 1)):
                     m.d.sync += register.eq(file.data)
         m.d.comb += file.word.eq(reduce(or_, shown))
         for name, strobe, domain in (("START", start, m.d.sync), ("STOP", stop, m.d.sync),
                                      ("RESET", reset, m.d.comb)):
             domain += strobe.eq(file.write & (file.addr == address(name) - PAGES["run"].address))
+        with m.If(file.write & (file.addr == address("QUEUE_CLEAR") - PAGES["run"].address)):
+            m.d.comb += self.queue_clear.eq(file.data)
 
         # A strobe comes some clocks after the last setting.
         ragged, empty, too_long, endless = Signal(), Signal(), Signal(), Signal()
@@ -153,7 +175,7 @@ class RunControl(wiring.Component):
         end = Signal(len(bursts) + 1)
         m.d.sync += [
             ragged.eq((base | beats) % config.burst_beats != 0),
-            empty.eq((bursts == 0) | (self.active == 0)),
+            empty.eq(bursts == 0),
             end.eq(base[burst_shift:] + bursts),
             # More than 1 and only zeros, in bursts.
             too_long.eq(end[-1] | (end[-2] & end[:-2].any())),
@@ -164,8 +186,18 @@ class RunControl(wiring.Component):
         following, last = Signal.like(plays), Signal()
         m.d.sync += [following.eq(plays + 1), last.eq((following == count) & ~endless)]
 
+        # Who takes part in the next play, and whether it may begin.
+        settle, chosen, ready, go = Signal(), Signal(config.slots), Signal(), Signal()
         m.d.comb += [
-            self.feed_mask.eq(self.active),
+            self.feedback.eq(feedback & (~self.chained).replicate(config.slots)),
+            chosen.eq(wanted & (self.available | (~tokens).replicate(config.slots))),
+            ready.eq(chosen.any() & ~((together | self.chained) & (chosen != wanted))),
+        ]
+        with m.If(settle):
+            m.d.sync += [self.active.eq(chosen), self.feed_mask.eq(chosen),
+                         self.source.eq(source), go.eq(ready)]
+
+        m.d.comb += [
             self.reader.p.addr.eq(base),
             self.reader.p.beats.eq(beats),
             self.reader.p.plays.eq(count),
@@ -202,22 +234,17 @@ class RunControl(wiring.Component):
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += [state.eq(State.IDLE), idle.eq(1)]
-                m.d.sync += stopping.eq(0)
+                m.d.sync += [stopping.eq(0), self.active.eq(0), go.eq(0)]
                 with m.If(resetting):
                     m.next = "Hold"
                 with m.Elif(start):
                     m.d.sync += plays.eq(0)
-                    m.next = "Reset-Slots"
+                    m.next = "Start-Reader"
                     with m.If(bad):
                         fail(Error.BAD_RUN)
 
-            with state_of_run("Reset-Slots"):
-                m.d.comb += [self.between.eq(1), self.feed_mask.eq(resets)]
-                with command(FeedAction.RESET):
-                    m.next = "Start-Reader"
-
             with state_of_run("Start-Reader"):
-                m.d.comb += [self.between.eq(1), self.reader.valid.eq(1)]
+                m.d.comb += [self.between.eq(1), self.reader.valid.eq(1), settle.eq(1)]
                 with m.If(self.reader.ready):
                     m.next = "Await-Tokens"
 
@@ -225,17 +252,31 @@ class RunControl(wiring.Component):
                 m.d.comb += self.between.eq(1)
                 with m.If(stopping):
                     m.next = "Flush"
-                with m.Elif(~tokens):
+                with m.Elif(resets.any()):
+                    m.d.sync += [self.feed_mask.eq(resets), go.eq(0)]
+                    m.next = "Reset-Slots"
+                with m.Elif(go):
                     m.next = "Play"
-                with m.Elif(self.available):
-                    m.next = "Take-Tokens"
+                    with m.If(tokens):
+                        m.next = "Take-Tokens"
                 with m.Else():
-                    m.d.comb += [self.waiting.eq(1), state.eq(State.WAITING)]
+                    m.d.comb += [settle.eq(1), self.waiting.eq(1), state.eq(State.WAITING)]
+
+            with state_of_run("Reset-Slots"):
+                m.d.comb += self.between.eq(1)
+                with command(FeedAction.RESET):
+                    m.d.comb += slots_reset.eq(1)
+                    m.next = "Settle"
+
+            with state_of_run("Settle"):
+                # The feed has told by now who has a token left.
+                m.d.comb += [self.between.eq(1), settle.eq(1)]
+                m.next = "Await-Tokens"
 
             with state_of_run("Take-Tokens"):
                 m.d.comb += self.between.eq(1)
                 with command(FeedAction.BEGIN):
-                    m.d.comb += [self.sampler_begin.eq(1), self.crc_clear.eq(self.active)]
+                    m.d.comb += self.sampler_begin.eq(self.active)
                     m.next = "Play"
 
             with state_of_run("Play"):
@@ -254,7 +295,7 @@ class RunControl(wiring.Component):
                     m.next = "Count"
 
             with state_of_run("Count"):
-                m.d.comb += self.between.eq(1)
+                m.d.comb += [self.between.eq(1), settle.eq(1)]
                 m.d.sync += plays.eq(following)
                 m.next = "Await-Tokens"
                 with m.If(stopping | last):

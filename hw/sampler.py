@@ -7,10 +7,13 @@ from amaranth.lib.wiring import In, Out
 from trine.firmware.registers import CANDIDATES
 
 from .argmax import Argmax
+from .argmax_pipeline import ArgmaxPipeline
 from .candidates import Candidates
 from .logit_buffer import LogitBuffer
 from .logit_crc import LogitCRC
+from .logit_crc_pipeline import LogitCRCPipeline
 from .score import Score
+from .score_pipeline import ScorePipeline
 from .vector_command import logit_layout
 
 __all__ = ["Sampler"]
@@ -31,22 +34,24 @@ class Sampler(wiring.Component):
     Members
     -------
     logits : :py:`In(stream.Signature(logit_layout(config)))`
-        Logits, with 16 fraction bits, one in ``interval`` clocks.
-    clear : :py:`In(1)`
-        Strobe at the start of a token, while idle: forgets the token's rows, not the CRC. Rows may
-        be offered from the next clock on; they wait for ``clear_time``.
-    crc_clear : :py:`In(slots)`
-        Strobes, while idle: start the CRC of these slots anew.
-    gumbel : :py:`In(1)`
+        Logits, with 16 fraction bits, one in ``interval`` clocks; where it is ``pipelined``, one a
+        clock, but for those of slots in ``keep``.
+    clear : :py:`In(slots)`
+        Strobes at the start of a token, while idle: forget what is known of these slots, and number
+        the next row 0. Rows may be offered from the next clock on; those that become candidates
+        wait for ``clear_time``.
+    gumbel : :py:`In(slots)`
         Tokens are drawn: by logits times beta plus Gumbel noise. Else the largest logit wins.
-    beta : :py:`In(16)`
+    keep : :py:`In(slots)`
+        Slots of which candidates are kept; of the others there may be any.
+    beta : :py:`In(data.ArrayLayout(16, slots))`
         One over the temperature, with 8 fraction bits.
     seed, position : :py:`In(data.ArrayLayout(32, slots))`
         What the noise of a slot depends on, besides the row. Stable while not idle, like the mode.
     token : :py:`Out(data.ArrayLayout(18, slots))`
         Row picked for each slot, while idle; 0 where no row came.
     crc : :py:`Out(data.ArrayLayout(32, slots))`
-        CRC-32 (zlib's) over all logits since ``crc_clear``, as little-endian int32, while idle.
+        CRC-32 (zlib's) over all logits since ``clear``, as little-endian int32, while idle.
     count : :py:`Out(data.ArrayLayout(range(65), slots))`
         Candidates of each slot.
     overflow : :py:`Out(slots)`
@@ -63,7 +68,7 @@ class Sampler(wiring.Component):
 
     #: Clocks from slot and index to candidate and logit.
     read_latency = 2
-    #: Clocks from row to row, and how many more where the slot changes.
+    #: Clocks from row to row where candidates are kept, and how many more where the slot changes.
     interval = 9
     switch_time = Candidates.switch_time
 
@@ -72,10 +77,10 @@ class Sampler(wiring.Component):
         slots = config.slots
         super().__init__({
             "logits": In(stream.Signature(logit_layout(config))),
-            "clear": In(1),
-            "crc_clear": In(slots),
-            "gumbel": In(1),
-            "beta": In(16),
+            "clear": In(slots),
+            "gumbel": In(slots),
+            "keep": In(slots),
+            "beta": In(data.ArrayLayout(16, slots)),
             "seed": In(data.ArrayLayout(32, slots)),
             "position": In(data.ArrayLayout(32, slots)),
             "token": Out(data.ArrayLayout(18, slots)),
@@ -91,6 +96,11 @@ class Sampler(wiring.Component):
         })
 
     @property
+    def pipelined(self):
+        """Whether parts take a row a clock: many slots deliver rows faster than one."""
+        return self.config.slots > 1
+
+    @property
     def clear_time(self):
         """Clocks from a clear to the first row that is taken in by the parts."""
         return CANDIDATES * self.config.slots + 3
@@ -99,57 +109,75 @@ class Sampler(wiring.Component):
         m = Module()
 
         slots = self.config.slots
-        m.submodules.score = score = Score(slots=slots)
-        m.submodules.argmax = argmax = Argmax(slots=slots)
+        m.submodules.score = score = (ScorePipeline if self.pipelined else Score)(slots=slots)
+        m.submodules.argmax = argmax = (ArgmaxPipeline if self.pipelined else Argmax)(slots=slots)
+        m.submodules.crc = crc = (LogitCRCPipeline if self.pipelined else LogitCRC)(slots=slots)
         m.submodules.candidates = candidates = Candidates(slots=slots)
         m.submodules.buffer = buffer = LogitBuffer(slots=slots, words=self.config.logit_words)
-        m.submodules.crc = crc = LogitCRC(slots=slots)
 
         # The strobes come from afar and go to many.
-        clear, crc_clear = Signal(), Signal.like(self.crc_clear)
-        m.d.sync += [clear.eq(self.clear), crc_clear.eq(self.crc_clear)]
+        clear, clears = Signal(), Signal.like(self.clear)
+        m.d.sync += [clear.eq(self.clear.any()), clears.eq(self.clear)]
 
         # A row from afar stands in registers of its own first, and is given its number from there:
         # rows are numbered through the token.
         here, there = Signal(self.logits.payload.shape(), reset_less=True), Signal()
         base = Signal(18)
         row = Signal(score.i.payload.shape(), reset_less=True)
+        ends, wanted = Signal(), Signal()
         waiting, go, gone = Signal(), Signal(), Signal()
-        move, ends = Signal(), Signal()
-        m.d.comb += [
-            self.logits.ready.eq(~there),
-            move.eq(there & ~waiting & ~gone & ~clear),
-        ]
+        move = Signal()
         with m.If(self.logits.ready):
             m.d.sync += [here.eq(self.logits.payload), there.eq(self.logits.valid)]
-        with m.If(move):
-            m.d.sync += [there.eq(0), waiting.eq(1)]
-            m.d.sync += [row.slot.eq(here.slot), row.row.eq(base + here.row),
-                         row.logit.eq(here.logit), ends.eq(here.last)]
-
-        # All parts take a row; the candidates take the longest, and the others are ready again
-        # when they are, who are given it one clock later. Till then nothing moves.
-        others = (score.i, crc.i, buffer.i)
-        m.d.comb += [
-            go.eq(waiting & candidates.i.ready),
-            candidates.i.valid.eq(waiting),
-            *(part.valid.eq(gone) for part in others),
-            *(part.p[name].eq(row[name]) for part in (candidates.i, *others)
-              for name, _ in part.payload.shape()),
-        ]
-        m.d.sync += gone.eq(go)
+        with m.Elif(move):
+            m.d.sync += there.eq(0)
         with m.If(go):
             m.d.sync += waiting.eq(0)
+        with m.If(move):
+            m.d.sync += waiting.eq(1)
+            m.d.sync += [row.slot.eq(here.slot), row.row.eq(base + here.row),
+                         row.logit.eq(here.logit)]
+        m.d.sync += ends.eq(move & here.last)
         with m.If(clear):
             m.d.sync += base.eq(0)
-        with m.Elif(gone & ends):
+        with m.Elif(ends):
             m.d.sync += base.eq(row.row + 1)
 
+        # Parts that take a row a clock are given it from another register, those that do not from
+        # where it waits: candidates take the longest, and the others are ready again when they are.
+        given = row
+        if self.pipelined:
+            given = Signal.like(row)
+            m.d.sync += given.eq(row)
+            with m.If(move):
+                m.d.sync += wanted.eq(self.keep.bit_select(here.slot, 1))
+            m.d.comb += [
+                self.logits.ready.eq(~there | move),
+                move.eq(there & (~waiting | go) & ~ends & ~clear),
+                go.eq(waiting & (~wanted | candidates.i.ready)),
+            ]
+        else:
+            m.d.comb += [
+                wanted.eq(1),
+                self.logits.ready.eq(~there),
+                move.eq(there & ~waiting & ~gone & ~clear),
+                go.eq(waiting & candidates.i.ready),
+            ]
+        m.d.comb += candidates.i.valid.eq(waiting & wanted)
+        m.d.sync += gone.eq(go)
+        for part, source in (candidates, row), (score, given), (crc, given), (buffer, given):
+            m.d.comb += (part.i.p[name].eq(source[name]) for name, _ in part.i.p.shape())
+        m.d.comb += [part.i.valid.eq(gone) for part in (score, crc, buffer)]
+
         # What follows a row has ended when the slowest part has.
-        settle = Signal(range(score.latency_gumbel + argmax.latency + 1))
+        if self.pipelined:
+            following = score.latency + argmax.latency
+            settle = Signal(range(following + 1))
+        else:
+            following = (Mux(self.gumbel, score.latency_gumbel, score.latency) + argmax.latency)
+            settle = Signal(range(score.latency_gumbel + argmax.latency + 1))
         with m.If(gone):
-            m.d.sync += settle.eq(Mux(self.gumbel, score.latency_gumbel, score.latency)
-                                  + argmax.latency)
+            m.d.sync += settle.eq(following)
         with m.Elif(settle != 0):
             m.d.sync += settle.eq(settle - 1)
         m.d.comb += self.idle.eq(~there & ~waiting & ~gone & ~clear & (settle == 0)
@@ -161,10 +189,7 @@ class Sampler(wiring.Component):
             score.beta.eq(self.beta),
             score.seed.eq(self.seed),
             score.position.eq(self.position),
-            argmax.clear.eq(clear),
-            candidates.clear.eq(clear),
-            buffer.clear.eq(clear),
-            crc.clear.eq(crc_clear),
+            *(part.clear.eq(clears) for part in (argmax, candidates, buffer, crc)),
             candidates.slot.eq(self.slot),
             candidates.index.eq(self.index),
             buffer.slot.eq(self.slot),

@@ -9,6 +9,7 @@ from trine.firmware.registers import (
     CANDIDATES,
     PAGES,
     REGISTERS,
+    SLOTS,
     TOKEN_BITS,
     SampleMode,
     address,
@@ -34,8 +35,10 @@ class SamplerPort(wiring.Component):
     -------
     settings, candidates, logits : :py:`In(RegisterBus)`
         Pages ``sampler``, ``candidates``, ``logits``.
-    gumbel, beta, seed, token, crc, count, slot, index, candidate_row, candidate_logit, logit
+    gumbel, keep, beta, seed, token, crc, count, slot, index, candidate_row, candidate_logit, logit
         The sampler's members, with the opposite direction.
+    idle : :py:`In(1)`
+        The sampler takes no rows: what is read of it stands still.
     feed_slot : :py:`In(range(config.slots))`
         Slot whose result the token feed asks for.
     sampled : :py:`Out(RingEntry)`
@@ -49,8 +52,9 @@ class SamplerPort(wiring.Component):
             "settings": In(RegisterBus),
             "candidates": In(RegisterBus),
             "logits": In(RegisterBus),
-            "gumbel": Out(1),
-            "beta": Out(16),
+            "gumbel": Out(slots),
+            "keep": Out(slots),
+            "beta": Out(data.ArrayLayout(16, slots)),
             "seed": Out(data.ArrayLayout(32, slots)),
             "token": In(data.ArrayLayout(TOKEN_BITS, slots)),
             "crc": In(data.ArrayLayout(32, slots)),
@@ -60,6 +64,7 @@ class SamplerPort(wiring.Component):
             "candidate_row": In(TOKEN_BITS),
             "candidate_logit": In(signed(32)),
             "logit": In(signed(32)),
+            "idle": In(1),
             "feed_slot": In(range(slots)),
             "sampled": Out(RingEntry),
         })
@@ -74,35 +79,41 @@ class SamplerPort(wiring.Component):
         # Settings and results of each slot: 16 places for each register.
         m.submodules.settings_file = file = RegisterFile()
         connect(m, flipped(self.settings), file.bus)
-        place = file.addr[:4]
+        place = file.addr[:exact_log2(SLOTS)]
 
-        def offset(name):
-            return address(name, *[0] * len(REGISTERS[name].dims)) - PAGES["sampler"].address
-
-        mode = Signal(SampleMode)
-        m.d.comb += self.gumbel.eq(mode == SampleMode.GUMBEL)
-        with m.Switch(file.addr):
-            for name, register in ("SAMPLE_MODE", mode), ("BETA", self.beta):
-                with m.Case(offset(name)):
-                    m.d.comb += file.word.eq(register)
-                    with m.If(file.write):
-                        m.d.sync += register.eq(file.data)
+        modes = data.ArrayLayout(unsigned(2), slots)
+        mode = Signal(modes)
+        for n in range(slots):
+            m.d.comb += [
+                self.gumbel[n].eq((mode[n] & SampleMode.GUMBEL).any()),
+                self.keep[n].eq((mode[n] & SampleMode.CANDIDATES).any()),
+            ]
+        settings = {"SAMPLE_MODE": mode, "BETA": self.beta, "SEED": self.seed}
+        results = {"CRC": self.crc, "CANDIDATE_COUNT": self.count}
         with m.If(place < slots):
-            with m.Switch(file.addr[4:]):
-                for name, values in (("SEED", self.seed), ("CRC", self.crc),
-                                     ("CANDIDATE_COUNT", self.count)):
-                    with m.Case(offset(name) >> 4):
+            with m.Switch(file.addr >> exact_log2(SLOTS)):
+                for name, values in {**settings, **results}.items():
+                    page = address(name, 0) - PAGES["sampler"].address
+                    with m.Case(page >> exact_log2(SLOTS)):
                         m.d.comb += file.word.eq(values[place])
-                        if name == "SEED":
+                        if name == "CANDIDATE_COUNT":
+                            m.d.comb += file.word.eq(
+                                Mux(self.keep.bit_select(place, 1), values[place], 0))
+                        if name in settings:
                             with m.If(file.write):
                                 m.d.sync += values[place].eq(file.data)
 
         # Candidates and logits share the way to the sampler: one access is under way at a time.
+        # A row of another slot may be taken meanwhile: the word counts once none was for as long as
+        # a read takes.
         delay = 1 + Sampler.read_latency
+        quiet = Signal(delay)
+        m.d.sync += quiet.eq(Cat(self.idle, quiet))
         m.submodules.candidates_file = candidates = RegisterFile(delay=delay)
         m.submodules.logits_file = logits = RegisterFile(delay=delay)
         connect(m, flipped(self.candidates), candidates.bus)
         connect(m, flipped(self.logits), logits.bus)
+        m.d.comb += [candidates.wait.eq(~quiet.all()), logits.wait.eq(~quiet.all())]
         candidate_bits = exact_log2(CANDIDATES)
         logit_bits = exact_log2(REGISTERS["LOGITS"].dims[1])
         with m.If(candidates.read):

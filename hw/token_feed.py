@@ -40,10 +40,15 @@ class TokenFeed(wiring.Component):
         ``ready`` when it is done.
     mask : :py:`In(config.slots)`
         Slots that the command is for, constant meanwhile.
-    feedback : :py:`In(1)`
-        Sampled tokens may be input tokens.
-    available : :py:`Out(1)`
-        All slots of the mask have an input token, so BEGIN may be commanded; a clock late.
+    feedback : :py:`In(config.slots)`
+        Slots whose sampled token may be their input token.
+    chained : :py:`In(1)`
+        The slots of the mask are consecutive positions of one text: BEGIN sets their positions,
+        and FINISH keeps no sampled token.
+    source : :py:`In(range(config.slots))`
+        Slot whose position the first of them takes then. Constant like the mask.
+    available : :py:`Out(config.slots)`
+        Slots that have an input token, so BEGIN may be commanded for them; a clock late.
     slot : :py:`Out(range(config.slots))`
         Slot at hand, for queue, sampler and ring.
     filled, queued, pop
@@ -72,8 +77,10 @@ class TokenFeed(wiring.Component):
             "bus": In(RegisterBus),
             "command": In(stream.Signature(FeedAction)),
             "mask": In(config.slots),
-            "feedback": In(1),
-            "available": Out(1),
+            "feedback": In(config.slots),
+            "chained": In(1),
+            "source": In(slot),
+            "available": Out(config.slots),
             "slot": Out(slot),
             "filled": In(config.slots),
             "queued": In(TOKEN_BITS),
@@ -103,8 +110,7 @@ class TokenFeed(wiring.Component):
             self.mover_position.eq(positions[self.mover_slot]),
             self.entry.eq(self.sampled),
         ]
-        m.d.sync += self.available.eq(
-            ~(self.mask & ~self.filled & ~(has_sample & self.feedback.replicate(slots))).any())
+        m.d.sync += self.available.eq(self.filled | (has_sample & self.feedback))
         for n in range(slots):
             m.d.sync += self.fresh[n].eq(self.positions[n] == 0)
 
@@ -116,9 +122,13 @@ class TokenFeed(wiring.Component):
                 m.d.sync += positions[file.addr].eq(file.data)
 
         elapsed = Signal(range(self.delay))
+        # Position of the next slot of a chain.
+        following = Signal(32)
         with m.FSM():
             with m.State("Take-Command"):
                 m.d.sync += self.slot.eq(0)
+                if slots > 1:
+                    m.d.sync += following.eq(positions[self.source])
                 with m.If(self.command.valid):
                     m.next = "Look"
 
@@ -138,11 +148,16 @@ class TokenFeed(wiring.Component):
                             m.d.comb += self.pop.eq((self.filled & selected).any())
                             m.d.sync += inputs[self.slot].eq(
                                 Mux(self.pop, self.queued, samples[self.slot]))
+                            if slots > 1:
+                                with m.If(self.chained):
+                                    m.d.sync += [positions[self.slot].eq(following),
+                                                 following.eq(following + 1)]
                         with m.Case(FeedAction.FINISH):
                             m.d.comb += self.en.eq(1)
                             m.d.sync += samples[self.slot].eq(self.sampled.token)
                             m.d.sync += positions[self.slot].eq(positions[self.slot] + 1)
-                            m.d.sync += has_sample.eq(has_sample | selected)
+                            m.d.sync += has_sample.eq(
+                                Mux(self.chained, has_sample & ~selected, has_sample | selected))
                 m.d.sync += self.slot.eq(self.slot + 1)
                 m.next = "Look"
                 with m.If(self.slot == slots - 1):

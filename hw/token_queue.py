@@ -27,8 +27,8 @@ class TokenQueue(wiring.Component):
     -------
     bus : :py:`In(RegisterBus)`
         Page ``queues``: a write queues a token, a read returns the level.
-    clear : :py:`In(1)`
-        Empties all queues.
+    clear : :py:`In(config.slots)`
+        Strobes: empty the queues of these slots.
     filled : :py:`Out(config.slots)`
         Slots whose queue is not empty.
     slot : :py:`In(range(config.slots))`
@@ -48,7 +48,7 @@ class TokenQueue(wiring.Component):
         self.config = config
         super().__init__({
             "bus": In(RegisterBus),
-            "clear": In(1),
+            "clear": In(config.slots),
             "filled": Out(config.slots),
             "slot": In(range(config.slots)),
             "token": Out(TOKEN_BITS),
@@ -91,8 +91,8 @@ class TokenQueue(wiring.Component):
         with m.If(self.pop):
             m.d.sync += reads[self.slot].eq(reads[self.slot] + 1)
 
-        with m.If(self.clear):
-            for slot in range(slots):
+        for slot in range(slots):
+            with m.If(self.clear[slot]):
                 m.d.sync += reads[slot].eq(writes[slot])
 
         return m

@@ -55,6 +55,11 @@ class VectorEngine(wiring.Component):
         Slots that take part. Constant from the clock after a command on, while busy.
     fresh : :py:`In(config.slots)`
         Slots whose state INTERPOLATE reads as zero. Constant while busy.
+    chained : :py:`In(1)`
+        INTERPOLATE reads the state of the next lower active slot, which it has just moved; that of
+        ``source`` for the lowest one. Constant while busy.
+    source : :py:`In(range(config.slots))`
+        See ``chained``.
     sums, loads, fill : :py:`In(stream)`
         Operand a of SUMS and LOADS, and what FILL writes. Sums come by beats. Loads are as many for
         each active slot as the command is long.
@@ -91,6 +96,8 @@ class VectorEngine(wiring.Component):
             "busy": Out(1),
             "active": In(config.slots),
             "fresh": In(config.slots),
+            "chained": In(1),
+            "source": In(range(config.slots)),
             "sums": In(stream.Signature(sum_layout(config))),
             "loads": In(stream.Signature(signed(32))),
             "fill": In(stream.Signature(unsigned(16))),
@@ -186,6 +193,14 @@ class VectorEngine(wiring.Component):
 
         # Issue.
         outstanding, hold = Signal(range(_OUTPUTS)), Signal()
+        # A slot of a chain begins when the state of the one before is written, however short.
+        settling = Signal()
+        if self.config.slots > 1:
+            settle = Signal(range(VectorPipeline.latency + 1))
+            with m.If(issue.slot_ends & self.chained & (command.op == Op.INTERPOLATE)):
+                m.d.sync += [settle.eq(VectorPipeline.latency), settling.eq(1)]
+            with m.Elif(settling):
+                m.d.sync += [settle.eq(settle - 1), settling.eq(settle != 0)]
         connect(m, flipped(self.sums), issue.sums)
         connect(m, flipped(self.loads), issue.loads)
         connect(m, flipped(self.fill), issue.fill)
@@ -197,7 +212,9 @@ class VectorEngine(wiring.Component):
             issue.scaled.eq(scaled),
             issue.loaded.eq(scalars.loaded),
             issue.all_loaded.eq(~scaled | (scalars.loaded | ~active).all()),
-            issue.hold.eq(hold),
+            issue.chained.eq(self.chained),
+            issue.source.eq(self.source),
+            issue.hold.eq(hold | settling),
             scalars.start.eq(start & scaled),
             scalars.active.eq(active),
             scalars.reg.eq(command.operand),

@@ -99,10 +99,11 @@ class VectorPipeline(wiring.Component):
             constant.write.en.eq(Cat(1, element.more) & fill.replicate(lanes)),
             self.filled.eq(fill & element.last),
         ]
-        for memory, n, addr in [(vector, 0, element.a), (vector, 1, element.b),
-                                (state, 0, element.state), (constant, 0, element.b)]:
+        for memory, n, slot, addr in [
+                (vector, 0, element.slot, element.a), (vector, 1, element.slot, element.b),
+                (state, 0, element.state_slot, element.state), (constant, 0, 0, element.b)]:
             m.d.comb += [
-                memory.read[n].slot.eq(element.slot if memory.slots > 1 else 0),
+                memory.read[n].slot.eq(slot if memory.slots > 1 else 0),
                 memory.read[n].addr.eq(addr),
                 memory.read[n].en.eq(1),
             ]

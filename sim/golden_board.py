@@ -1,5 +1,6 @@
 """The golden machine behind the link: the same frames and registers as a board, no gateware."""
 
+from bisect import bisect_right
 from collections import deque
 
 import numpy as np
@@ -7,7 +8,6 @@ import numpy as np
 from trine.firmware.compiler import Tape
 from trine.firmware.protocol import GATEWARE_VERSION, Command
 from trine.firmware.registers import (
-    CANDIDATES,
     CONFIG_FIELDS,
     MAGIC,
     MEMORY_TEST_BEATS,
@@ -29,12 +29,23 @@ from .link_model import BoardModel
 
 __all__ = ["GoldenBoard"]
 
+_BY_ADDRESS = sorted(REGISTERS.values(), key=lambda register: register.address)
+_ADDRESSES = [register.address for register in _BY_ADDRESS]
+
+
+def _locate(address):
+    """Return name and offset of the register at ``address``, or an empty name."""
+    register = _BY_ADDRESS[bisect_right(_ADDRESSES, address) - 1]
+    offset = address - register.address
+    return (register.name, offset) if offset < register.words else ("", 0)
+
 
 class GoldenBoard(BoardModel):
     """A board of ``config`` whose machine is :class:`trine.sim.golden.machine.Machine`.
 
-    A run advances by one play each time the host asks for STATUS, so that no answer takes long.
-    Cycle counters read zero: the golden model knows no time.
+    A run advances by one play each time the host asks for STATUS, so that no answer takes long:
+    else it always stands at a token boundary. Cycle counters read zero: the golden model knows no
+    time.
     """
 
     def __init__(self, config):
@@ -45,11 +56,7 @@ class GoldenBoard(BoardModel):
         self.rings = [[(0, 0)] * RING_ENTRIES for _ in range(config.slots)]
         self.counts = [0] * config.slots
         self.sampled = [None] * config.slots
-        self.plays = self.tokens = 0
-        self._locate = {}
-        for register in REGISTERS.values():
-            for offset in range(min(register.words, 1 << 16)):
-                self._locate[register.address + offset] = (register.name, offset)
+        self.plays = self.tokens = self.active = 0
         fixed = {"MAGIC": MAGIC, "VERSION": GATEWARE_VERSION, "CONFIG_DIGEST": config.digest()}
         fixed |= {f"CONFIG_{name.upper()}": getattr(config, name) for name in CONFIG_FIELDS}
         super().__init__(registers={address(name): value for name, value in fixed.items()},
@@ -66,7 +73,7 @@ class GoldenBoard(BoardModel):
 
     def read_register(self, address):
         """Return the word at ``address``; reading STATUS plays on."""
-        name, offset = self._locate.get(address, ("", 0))
+        name, offset = _locate(address)
         slots = self.config.slots
         if name == "STATUS":
             self._advance()
@@ -77,11 +84,13 @@ class GoldenBoard(BoardModel):
             slot = self.machine.slots[offset]
             return {"TOKEN_QUEUE": len(self.queues[offset]), "TOKEN_COUNT": self.counts[offset],
                     "POSITION": slot.position, "CRC": slot.sampler.crc,
-                    "CANDIDATE_COUNT": min(CANDIDATES, len(slot.sampler.logits))}[name]
+                    "CANDIDATE_COUNT": len(slot.sampler.candidates())}[name]
         if name in ("RING", "CANDIDATES", "LOGITS"):
             return self._window(name, offset) & 0xFFFFFFFF
         if name == "PLAYS":
             return self.plays
+        if name == "PLAY_ACTIVE":
+            return self._value("RUN_ACTIVE") & self.active if self._running else 0
         if name == Counter.TOKENS.name:
             return self.tokens if offset == 0 else 0
         if name == Counter.SATURATIONS.name:
@@ -106,31 +115,47 @@ class GoldenBoard(BoardModel):
 
     def write_register(self, address, word):
         """Store a word, or do what the register stands for."""
-        name, offset = self._locate.get(address, ("", 0))
+        name, offset = _locate(address)
         if name == "START" and self.state == State.IDLE:
             self._start()
         elif name in ("STOP", "RESET"):
             self.state = State.IDLE
             if name == "RESET":
-                for queue in self.queues:
-                    queue.clear()
-        elif name == "TOKEN_QUEUE" and offset < self.config.slots:
-            if len(self.queues[offset]) < self.config.token_queue:
+                self._clear_queues(-1)
+        elif name == "QUEUE_CLEAR":
+            self._clear_queues(word)
+        elif name == "TOKEN_QUEUE":
+            if (offset < self.config.slots
+                    and len(self.queues[offset]) < self.config.token_queue):
                 self.queues[offset].append(word)
-        elif name == "POSITION" and offset < self.config.slots:
-            self.machine.slots[offset].position = word
+        elif name == "POSITION":
+            if offset < self.config.slots:
+                self.machine.slots[offset].position = word
+        elif name == "RUN_RESET" and self._running:
+            self.registers[address] |= word
+        elif name in ("RUN_BASE", "RUN_BEATS", "RUN_COUNT", "RUN_FLAGS") and self._running:
+            pass
         elif name == "MEMORY_TEST_START":
             if self.state in (State.IDLE, State.ERROR) and word & 3:
                 self._test_memory(MemoryTestMode(word & 7))
         else:
             super().write_register(address, word)
 
+    @property
+    def _running(self):
+        return self.state in (State.RUNNING, State.WAITING)
+
+    def _chosen(self, name):
+        """Return the slots whose bits are set in the register called ``name``."""
+        return [n for n in range(self.config.slots) if self._value(name) >> n & 1]
+
+    def _clear_queues(self, mask):
+        for index, queue in enumerate(self.queues):
+            if mask >> index & 1:
+                queue.clear()
+
     def _start(self):
-        for index in range(self.config.slots):
-            if self._value("RUN_RESET") >> index & 1:
-                self.machine.reset(index)
-                self.sampled[index] = None
-        self.plays = 0
+        self.plays = self.active = 0
         self.state = State.RUNNING
 
     def _test_memory(self, mode):
@@ -163,42 +188,57 @@ class GoldenBoard(BoardModel):
         for name, value in (("ERRORS", errors), ("FIRST", place), ("BITS", bits)):
             self.registers[address(f"MEMORY_TEST_{name}")] = value
 
-    def _inputs(self, active):
-        """Return the input tokens by slot, or None where the host must be waited for."""
-        feedback = self._value("RUN_FLAGS") & RunFlags.FEEDBACK
-        ready = [bool(self.queues[i]) or (feedback and self.sampled[i] is not None) for i in active]
-        if not all(ready):
-            return None
-        tokens = [0] * self.config.slots
-        for index in active:
-            queue = self.queues[index]
-            tokens[index] = queue.popleft() if queue else self.sampled[index]
-        return tokens
+    def _reset_slots(self):
+        for index in self._chosen("RUN_RESET"):
+            self.machine.reset(index)
+            self.sampled[index] = None
+        self.registers[address("RUN_RESET")] = 0
+
+    def _taking_part(self, flags):
+        """Return the slots that take part in the next play: none where it must wait."""
+        wanted = self._chosen("RUN_ACTIVE")
+        if not flags & RunFlags.TOKENS:
+            return wanted
+        fed_back = [] if flags & RunFlags.CHAIN else self._chosen("RUN_FEEDBACK")
+        ready = [n for n in wanted
+                 if self.queues[n] or (n in fed_back and self.sampled[n] is not None)]
+        if flags & (RunFlags.CHAIN | RunFlags.TOGETHER) and ready != wanted:
+            return []
+        return ready
 
     def _advance(self):
-        if self.state not in (State.RUNNING, State.WAITING):
+        if not self._running:
             return
-        active = [i for i in range(self.config.slots) if self._value("RUN_ACTIVE") >> i & 1]
+        self._reset_slots()
+        flags = self._value("RUN_FLAGS")
+        active = self._taking_part(flags)
+        self.active = sum(1 << index for index in active)
+        if not active:
+            self.state = State.WAITING
+            return
+        self.state = State.RUNNING
         tape = Tape(self._value("RUN_BASE"), self._value("RUN_BEATS"), 0)
-        machine = self.machine
-        if self._value("RUN_FLAGS") & RunFlags.TOKENS:
-            tokens = self._inputs(active)
-            if tokens is None:
-                self.state = State.WAITING
-                return
-            self.state = State.RUNNING
-            gumbel = self._value("SAMPLE_MODE") == SampleMode.GUMBEL
-            machine.beta = self._value("BETA") if gumbel else None
-            for index in active:
-                machine.slots[index].seed = self.registers.get(address("SEED", index), 0)
-            for index, token in zip(active, machine.play(tape, tokens, active)):
-                crc = machine.slots[index].sampler.crc
-                self.rings[index][self.counts[index] % RING_ENTRIES] = token, crc
-                self.counts[index] += 1
-                self.sampled[index] = token
-            self.tokens += 1
+        source = self._value("RUN_SOURCE") if flags & RunFlags.CHAIN else None
+        if flags & RunFlags.TOKENS:
+            self._play_token(tape, active, source)
         else:
-            machine.play(tape, None, active)
+            self.machine.play(tape, None, active, source)
         self.plays += 1
         if self.plays == self._value("RUN_COUNT"):
             self.state = State.IDLE
+
+    def _play_token(self, tape, active, source):
+        tokens = [0] * self.config.slots
+        for index in active:
+            queue, slot = self.queues[index], self.machine.slots[index]
+            tokens[index] = queue.popleft() if queue else self.sampled[index]
+            mode, beta, slot.seed = (self.registers.get(address(name, index), 0)
+                                     for name in ("SAMPLE_MODE", "BETA", "SEED"))
+            slot.beta = beta if mode & SampleMode.GUMBEL else None
+            slot.sampler.keep = bool(mode & SampleMode.CANDIDATES)
+        for index, token in zip(active, self.machine.play(tape, tokens, active, source)):
+            crc = self.machine.slots[index].sampler.crc
+            self.rings[index][self.counts[index] % RING_ENTRIES] = token, crc
+            self.counts[index] += 1
+            self.sampled[index] = None if source is not None else token
+        self.tokens += 1

@@ -16,6 +16,7 @@ NO_GOLDEN = {
     "accumulate_unit",      # sim/golden/ternary_array.py: one term of its sum
     "arbiter",              # chooses bursts, moves data
     "argmax",               # np.argmax is its model
+    "argmax_pipeline",      # np.argmax is its model
     "baud_generator",       # the bench speaks the serial line
     "block_ram",            # moves data
     "burst_mux",            # moves data
@@ -36,12 +37,14 @@ NO_GOLDEN = {
     "frame_sender",         # firmware/protocol.py: cobs_decode, encode, Deframer
     "gated_add",            # Python's sum
     "gearbox",              # moves data
+    "gumbel_pipeline",      # sim/golden/gumbel.py
     "identification",       # constants
     "instruction_decoder",  # firmware/assembler.py
     "link",                 # sim/link_model.py is the model of the whole link
     "link_status",          # moves data
     "logit_buffer",         # moves data
     "logit_crc",            # zlib.crc32 is its model
+    "logit_crc_pipeline",   # zlib.crc32 is its model
     "memory_port",          # sim/link_model.py is the model of the whole link
     "multiplier",           # Python's product
     "normalizer",           # sim/golden/scalar.py: from_integer
@@ -57,6 +60,7 @@ NO_GOLDEN = {
     "scalar_divider",       # sim/golden/scalar.py: recip, rsqrt
     "scalar_operands",      # moves data
     "scoreboard",           # no arithmetic
+    "score_pipeline",       # sim/golden/score.py
     "sdram",                # moves data
     "sdram_banks",          # gives commands
     "sequencer",            # sim/golden/machine.py
@@ -79,6 +83,10 @@ NO_GOLDEN = {
 }
 #: Modules in hw/ that are no component and need no test of their own name.
 NO_TEST = {
+    "argmax_pipeline",     # test_argmax.py
+    "gumbel_pipeline",     # test_gumbel.py
+    "logit_crc_pipeline",  # test_logit_crc.py
+    "score_pipeline",      # test_score.py
     "uart_receiver",     # test_uart.py
     "uart_transmitter",  # test_uart.py
 }

@@ -57,6 +57,7 @@ class Step:
     fresh: list
     scalars: list
     streamed: np.ndarray | None
+    source: int | None
     outcome: Outcome
 
     def beats(self, lanes):
@@ -120,10 +121,12 @@ class Program:
             bits = 32 if fields["a_source"] == "LOADS" else self.config.acc_width
             streamed = np.array([[self.value(bits) for _ in range(n)] for _ in range(slots)])
         fresh = [rng.random() < 0.3 for _ in range(slots)]
+        # Where slots are chained their vectors are shorter than the pipeline.
+        source = rng.randrange(slots) if slots > 1 and rng.random() < 0.4 else None
         scalars = scalars or [self.scalar() for _ in range(slots)]
         outcome = self.golden.execute(fields, active=active, fresh=fresh, scalars=scalars,
-                                      streamed=streamed)
-        self.steps.append(Step(fields, active, fresh, scalars, streamed, outcome))
+                                      streamed=streamed, source=source)
+        self.steps.append(Step(fields, active, fresh, scalars, streamed, source, outcome))
 
     def random(self, **fixed):
         """Add a random legal command; ``fixed`` fields are taken as they are."""

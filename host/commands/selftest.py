@@ -59,13 +59,13 @@ def compare(board, model, tokens, count, *, temperature, seed, progress=None):
     machine = Machine(config, image.data)
     machine.play(image.tapes["load"], None)
     machine.slots[0].seed = seed
-    machine.beta = None if temperature <= 0 else round(256 / temperature)
+    machine.slots[0].beta = None if temperature <= 0 else round(256 / temperature)
     board.sample_on_board(temperature, seed)
 
     first = board.read("TOKEN_COUNT", 0)
     queued = board.queue(tokens)
-    feedback = RunFlags.FEEDBACK if queued == len(tokens) else RunFlags(0)
-    board.start("token", count=count, reset=1, flags=RunFlags.TOKENS | feedback)
+    feedback = queued == len(tokens)
+    board.start("token", count=count, reset=1, feedback=int(feedback), flags=RunFlags.TOKENS)
     mismatches, first_mismatch, sampled, done = 0, None, None, 0
     while done < count:
         state = board.status()

@@ -1,6 +1,7 @@
 """Golden model of the machine: plays a tape word by word. It defines the instruction set.
 
-One slot at a time, because slots never see each other's data; gateware runs them together.
+Each instruction is carried out slot by slot, lowest first. Slots never see each other's data, but
+for the recurrent state in a chained play; gateware runs them together.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ class Slot:
     scalars: list = field(default_factory=scalar_unit.reset)
     position: int = 0
     token: int = 0
+    #: How tokens are sampled: None for the largest logit, else 1 / temperature as the sampler's
+    #: ``beta``, with noise from ``seed``.
+    beta: int | None = None
     seed: int = 0
 
 
@@ -54,9 +58,6 @@ class Machine:
                            np.zeros(config.code_words, np.int64),
                            Sampler(logit_words=config.logit_words))
                       for _ in range(config.slots)]
-        #: How tokens are sampled: None for the largest logit, else 1 / temperature as the
-        #: sampler's ``beta``.
-        self.beta = None
         self._tapes = {}
 
     def forget_tapes(self):
@@ -85,16 +86,24 @@ class Machine:
             self._tapes[key] = decoded
         return self._tapes[key]
 
-    def play(self, tape, tokens=None, active=None):
+    def play(self, tape, tokens=None, active=None, source=None):
         """Play ``tape`` once.
 
         tape : an object with ``base`` and ``beats``, in memory beats
         tokens : input token of each slot, or None for a tape without tokens
-        active : slots that take part, all by default
+        active : slots that take part in rising order, all by default
+        source : for a chained play, the slot that the first one goes on from; each other one goes
+            on from the one before it: active slots are consecutive positions of one text
         returns : the sampled token of each active slot, or None without tokens
         """
-        active = range(self.config.slots) if active is None else active
+        active = list(range(self.config.slots) if active is None else active)
         decoded = self._decoded(tape)
+        # The slot whose state INTERPOLATE reads, by slot.
+        before = dict(zip(active, active if source is None else [source, *active]))
+        if tokens is not None and source is not None:
+            position = self.slots[source].position
+            for n, index in enumerate(active):
+                self.slots[index].position = position + n
         for index in active:
             slot = self.slots[index]
             if tokens is not None:
@@ -107,16 +116,20 @@ class Machine:
                 self.constant[at:at + fields["length"]] = np.frombuffer(payload, "<u2")
                 continue
             for index in active:
-                self._execute(index, self.slots[index], opcode, fields, payload)
+                if opcode == Opcode.INTERPOLATE:
+                    self._interpolate(self.slots[index], self.slots[before[index]], fields)
+                else:
+                    self._execute(index, self.slots[index], opcode, fields, payload)
         if tokens is None:
             return None
         return [self._finish(self.slots[index]) for index in active]
 
-    def _finish(self, slot):
-        if self.beta is None:
+    @staticmethod
+    def _finish(slot):
+        if slot.beta is None:
             token = slot.sampler.argmax()
         else:
-            token = slot.sampler.sample(seed=slot.seed, position=slot.position, beta=self.beta)
+            token = slot.sampler.sample(seed=slot.seed, position=slot.position, beta=slot.beta)
         slot.position += 1
         return token
 
@@ -200,14 +213,18 @@ class Machine:
             y = vector.scaled(a, slot.scalars[operand])
         elif opcode == Opcode.SIGMOID:
             y = vector.sigmoid_multiply(a, b, shift, operand, fields["negate"])
-        elif opcode == Opcode.SILU:
-            y = vector.silu(a, shift, operand)
         else:
-            h = slot.state[at:at + n] if slot.position else np.zeros(n, np.int64)
-            y = vector.interpolate(h, a, b, shift)
-            target = Target.STATE
+            y = vector.silu(a, shift, operand)
         if target != Target.NONE:
             (slot.state if target == Target.STATE else slot.vector)[at:at + n] = y
+        self._account(slot, fields, y)
+
+    def _interpolate(self, slot, before, fields):
+        """Move the state of ``before``, or zero at the first position, into the slot's own."""
+        at, n = fields["dst"], fields["length"]
+        h = before.state[at:at + n] if slot.position else np.zeros(n, np.int64)
+        y = vector.interpolate(h, self._a(slot, fields), self._b(slot, fields), fields["shift"])
+        slot.state[at:at + n] = y
         self._account(slot, fields, y)
 
     def _account(self, slot, fields, y):

@@ -23,12 +23,15 @@ class Sampler:
     ----------
     crc : int
         CRC-32 (zlib's) over all logits since power-up or :meth:`crc_clear`, as little-endian int32.
+    keep : bool
+        Candidates are kept of the token under way.
     logits : int64 (rows,)
         Logits of the token so far, by row: more than the buffer holds, where it has overflowed.
     """
 
     def __init__(self, *, logit_words=None):
         self.logit_words = logit_words
+        self.keep = True
         self.crc_clear()
         self.clear()
 
@@ -63,8 +66,8 @@ class Sampler:
         return int(np.argmax(score(self.logits, beta, noise)))
 
     def candidates(self):
-        """Return the best rows as (logit, row), best first (:mod:`.candidates`)."""
-        return candidates(self.logits)
+        """Return the best rows as (logit, row), best first (:mod:`.candidates`); none unkept."""
+        return candidates(self.logits) if self.keep else []
 
     @property
     def buffer(self):

@@ -46,12 +46,14 @@ class VectorEngine:
         self.state = np.zeros((config.slots, config.state_words), np.int64)
         self.constant = np.zeros(config.constant_words, np.int64)
 
-    def execute(self, command, *, active, fresh, scalars, streamed=None):
+    def execute(self, command, *, active, fresh, scalars, streamed=None, source=None):
         """Carry out one command.
 
         command : dict, fields of the gateware's command; op, sources, target and statistic by name
         active, fresh : bool (slots)
         scalars : list of (m, e), the scalar register ``operand`` of each slot
+        source : for a chain, the slot whose state the lowest active slot interpolates; each other
+            one takes that of the next lower
         streamed : int64, where the command takes a stream: sums (slots, rows), loads
             (slots, length) or constants (length)
         returns : :class:`Outcome`
@@ -61,10 +63,12 @@ class VectorEngine:
         if command["target"] == "CONSTANT":
             self._at(self.constant, command["dst"], len(streamed))[:] = streamed
             return outcome
-        results = {}
+        results, before = {}, source
         for slot in np.flatnonzero(active).tolist():
             y = self._result(slot, command, fresh[slot], scalars[slot],
-                             None if streamed is None else streamed[slot])
+                             None if streamed is None else streamed[slot],
+                             slot if source is None else before)
+            before = slot
             results[slot] = y
             outcome.elements += len(y)
             if command["op"] != "QUANTIZE" and command["target"] != "STORES":
@@ -86,7 +90,7 @@ class VectorEngine:
     def _at(memory, at, n):
         return memory[..., at:at + n]
 
-    def _result(self, slot, command, fresh, scalar, streamed):
+    def _result(self, slot, command, fresh, scalar, streamed, before):
         op, n = command["op"], command["length"]
         if command["a_source"] in ("SUMS", "LOADS"):
             a, n = streamed, len(streamed)
@@ -114,7 +118,7 @@ class VectorEngine:
         elif op == "SILU":
             y = vector.silu(a, shift, fraction)
         elif op == "INTERPOLATE":
-            h = self._at(self.state[slot], command["dst"], n)
+            h = self._at(self.state[before], command["dst"], n)
             y = vector.interpolate(np.zeros(n, np.int64) if fresh else h, a, b, shift)
         else:
             y = vector.quantize(a, scalar)

@@ -7,7 +7,7 @@ import pytest
 
 from command_line import refused
 from trine.firmware.config import preset
-from trine.firmware.registers import Cause, Counter, RunFlags
+from trine.firmware.registers import Cause, Counter
 from trine.host.bench import run_tokens
 from trine.host.board import Board
 from trine.host.simulated import SimulatedTransport
@@ -49,7 +49,7 @@ def test_what_is_recorded_is_what_the_counters_count(board):
     model = synthetic_model(Shape(layers=1, dim=20, hidden=20, vocab=15))
     board.upload(model.image(board.config))
     board.transport.record()
-    counted = run_tokens(board, [[3]], 2, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+    counted = run_tokens(board, [[3]], 2, feedback=True)
     recorded = board.transport.recorded
     board.transport.record(False)
 

@@ -107,11 +107,9 @@ class Board:
                                        + part.to_bytes(2, "little"))
         return data
 
-    async def start(self, tape, count, *, active, reset=0, flags=0):
-        for name, word in (("RUN_BASE", tape.base), ("RUN_BEATS", tape.beats),
-                           ("RUN_COUNT", count), ("RUN_ACTIVE", active), ("RUN_RESET", reset),
-                           ("RUN_FLAGS", int(flags))):
-            await self.write(name, word)
+    async def start(self, tape, count, *, active, reset=0, feedback=0, source=0, flags=0):
+        await self.write("RUN_BASE", [tape.base, tape.beats, count, int(flags), reset, source,
+                                      feedback, active])
         await self.write("START", 1)
 
     async def until(self, *states, cycles=1_000_000):
@@ -149,9 +147,9 @@ async def connect(dut):
     return board
 
 
-def play(machine, tape, inputs, active):
+def play(machine, tape, inputs, active, source=None):
     """Play on the golden machine; return (token, crc) by slot."""
-    tokens = machine.play(tape, inputs, active)
+    tokens = machine.play(tape, inputs, active, source)
     return {slot: (token, machine.slots[slot].sampler.crc) for slot, token in zip(active, tokens)}
 
 
@@ -196,7 +194,7 @@ async def tiny_model_generates(dut):
         for token in prompt[1:]:
             await board.write("TOKEN_QUEUE", slot, token)
     await board.start(image.tapes["token"], 32, active=masks(everyone), reset=masks(everyone),
-                      flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+                      feedback=masks(everyone), flags=RunFlags.TOKENS)
     await board.until(State.IDLE)
     counted = await board.counters() - before
     for slot in everyone:
@@ -228,20 +226,25 @@ async def random_tapes_match(dut):
         await board.upload(image.data)
         rng = np.random.default_rng(seed)
         gumbel = seed % 2
-        await board.write("SAMPLE_MODE", SampleMode.GUMBEL if gumbel else SampleMode.ARGMAX)
-        await board.write("BETA", 300)
-        machine.beta = 300 if gumbel else None
         for slot in everyone:
-            await board.write("SEED", slot, 1000 * seed + slot)
+            noisy = (gumbel + slot) % 2
+            for name, word in (("SAMPLE_MODE", SampleMode.GUMBEL if noisy else SampleMode.ARGMAX),
+                               ("BETA", 300 + slot), ("SEED", 1000 * seed + slot)):
+                await board.write(name, slot, word)
+            machine.slots[slot].beta = 300 + slot if noisy else None
             machine.slots[slot].seed = 1000 * seed + slot
         saturations = await board.read("SATURATIONS", 0)
-        for turn in range(3):
+        for turn in range(4):
             active = everyone if turn != 1 else everyone[-1:]
+            # The last turn is a chain, whose vectors are shorter than the pipeline.
+            source = everyone[seed % CONFIG.slots] if turn == 3 else None
+            chain = {} if source is None else {"source": source}
             tokens = rng.integers(0, 100, CONFIG.slots).tolist()
-            expected = play(machine, image.tapes["token"], tokens, active)
+            expected = play(machine, image.tapes["token"], tokens, active, source)
             for slot in active:
                 await board.write("TOKEN_QUEUE", slot, tokens[slot])
-            await board.run(image.tapes["token"], active=masks(active), flags=RunFlags.TOKENS,
+            await board.run(image.tapes["token"], active=masks(active), **chain,
+                            flags=RunFlags.TOKENS | (RunFlags.CHAIN if chain else 0),
                             reset=0 if turn else masks(everyone))
             for slot in active:
                 assert await board.newest(1, slot) == [expected[slot]], f"tape {seed}"
@@ -257,7 +260,7 @@ async def a_run_waits_for_the_host_and_stops(dut):
     await board.upload(image.data)
     await board.run(image.tapes["load"], active=1)
     machine.play(image.tapes["load"])
-    await board.write("SAMPLE_MODE", SampleMode.ARGMAX)
+    await board.write("SAMPLE_MODE", 0, SampleMode.ARGMAX)
 
     before = await board.counters()
     await board.start(image.tapes["token"], 0, active=1, reset=1, flags=RunFlags.TOKENS)
@@ -292,7 +295,7 @@ async def a_broken_tape_is_explained_and_forgotten(dut):
 
     async def fails(error, position):
         await board.write("TOKEN_QUEUE", 0, 1)
-        await board.start(tape, 3, active=1, reset=1, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+        await board.start(tape, 3, active=1, reset=1, feedback=1, flags=RunFlags.TOKENS)
         while await board.read("STATUS") != State.ERROR:
             pass
         assert (await board.read_words(address("ERROR"), 2)) == [error, position]
@@ -311,7 +314,7 @@ async def a_broken_tape_is_explained_and_forgotten(dut):
     whole = tape
     tape = type(tape)(tape.base, tape.beats - 4 * CONFIG.burst_beats, tape.size)
     await board.write("TOKEN_QUEUE", 0, 1)
-    await board.start(tape, 3, active=1, reset=1, flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+    await board.start(tape, 3, active=1, reset=1, feedback=1, flags=RunFlags.TOKENS)
     while await board.read("STATUS") != State.ERROR:
         pass
     assert await board.read("ERROR") == Error.TAPE_ENDED
@@ -337,8 +340,8 @@ async def reset_at_any_time_leaves_a_whole_machine(dut):
     expected = play(machine, image.tapes["token"], [5] * CONFIG.slots, [0])[0]
     for when in (1, 60, 333, 1111, 2500):
         await board.write("TOKEN_QUEUE", 0, 5)
-        await board.start(image.tapes["token"], 0, active=1, reset=1,
-                          flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+        await board.start(image.tapes["token"], 0, active=1, reset=1, feedback=1,
+                          flags=RunFlags.TOKENS)
         await board.wait(when)
         await board.write("RESET", 1)
         await board.write("TOKEN_QUEUE", 0, 5)

@@ -29,8 +29,8 @@ async def shipped_model_generates(dut):
     for token in prompt:
         await board.write("TOKEN_QUEUE", 0, token)
     before = await board.counters()
-    await board.start(image.tapes["token"], TOKENS, active=1, reset=1,
-                      flags=RunFlags.TOKENS | RunFlags.FEEDBACK)
+    await board.start(image.tapes["token"], TOKENS, active=1, reset=1, feedback=1,
+                      flags=RunFlags.TOKENS)
     # No question is asked meanwhile: Python need not see these cycles.
     await board.wait(TOKENS * 204_000)
     await board.until(State.IDLE)

@@ -113,6 +113,8 @@ async def random_commands(dut):
         if not int(dut.busy.value) and commands.at < len(steps):
             dut.active.value = mask(steps[commands.at].active)
             dut.fresh.value = mask(steps[commands.at].fresh)
+            dut.chained.value = steps[commands.at].source is not None
+            dut.source.value = steps[commands.at].source or 0
         if commands.at:
             step = steps[commands.at - 1]
             reg, slot = earlier

@@ -35,7 +35,7 @@ def check(dut, tokens, *, stall=0.0):
 
     async def drive(ctx):
         for token in tokens:
-            ctx.set(dut.clear, 1)
+            ctx.set(dut.clear, (1 << dut.slots) - 1)
             await ctx.tick()
             ctx.set(dut.clear, 0)
             logits = [[] for _ in range(dut.slots)]
@@ -105,7 +105,7 @@ def test_intervals(slots, depth):
     async def drive(ctx):
         while not ctx.get(dut.idle):
             await ctx.tick()
-        ctx.set(dut.clear, 1)
+        ctx.set(dut.clear, (1 << dut.slots) - 1)
         ctx.set(dut.i.valid, 1)
         for cycle in range(dut.clear_time + 4 * dut.interval):
             # Better and better rows, which go all the way.
@@ -151,7 +151,7 @@ def test_a_clear_may_be_repeated():
         await stream_put(ctx, dut.i, {"slot": 0, "row": 0, "logit": 5})
         await ctx.tick().until(dut.idle)
         for pause in range(7):
-            ctx.set(dut.clear, 1)
+            ctx.set(dut.clear, (1 << dut.slots) - 1)
             await ctx.tick()
             ctx.set(dut.clear, 0)
             await ctx.tick().repeat(pause + 1)

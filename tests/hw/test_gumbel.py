@@ -1,4 +1,4 @@
-"""Gumbel against its golden model."""
+"""Gumbel and its pipelined twin against the golden model."""
 
 import random
 
@@ -8,6 +8,7 @@ import pytest
 from bench import run, transfers
 from conversion import convert
 from trine.hw.gumbel import Gumbel
+from trine.hw.gumbel_pipeline import GumbelPipeline
 from trine.sim.golden.gumbel import gumbel, mix
 
 
@@ -32,10 +33,11 @@ def far_out():
     return inputs
 
 
+@pytest.mark.parametrize("component", [Gumbel, GumbelPipeline])
 @pytest.mark.parametrize("stall", [0.0, 0.5])
-def test_matches_golden(stall):
+def test_matches_golden(component, stall):
     inputs = draws()
-    outputs = run(Gumbel(), inputs, len(inputs), stall={"i": stall})
+    outputs = run(component(), inputs, len(inputs), stall={"i": stall})
 
     assert outputs == [int(gumbel(n["seed"], n["position"], np.array([n["row"]]))[0])
                        for n in inputs]
@@ -43,13 +45,15 @@ def test_matches_golden(stall):
     assert min(outputs) < -10_000 and max(outputs) > 45_000
 
 
-def test_latency_and_interval():
-    moved = transfers(Gumbel(), {"i": draws()[:4]}, {"o": 4}, stall=0.0)
+@pytest.mark.parametrize("component, interval", [(Gumbel, Gumbel.interval), (GumbelPipeline, 1)])
+def test_latency_and_interval(component, interval):
+    moved = transfers(component(), {"i": draws()[:4]}, {"o": 4}, stall=0.0)
 
     taken = [cycle for cycle, _ in moved["i"]]
-    assert np.diff(taken).tolist() == [Gumbel.interval] * 3
-    assert [cycle for cycle, _ in moved["o"]] == [cycle + Gumbel.latency for cycle in taken]
+    assert np.diff(taken).tolist() == [interval] * 3
+    assert [cycle for cycle, _ in moved["o"]] == [cycle + component.latency for cycle in taken]
 
 
 def test_converts():
     assert "rotated" in convert(Gumbel())
+    assert "index" in convert(GumbelPipeline())

@@ -37,7 +37,7 @@ def test_keeps_rows_that_fit(slots, words):
             ctx.set(dut.index, row)
             await ctx.tick().repeat(dut.latency)
             assert ctx.get(dut.logit) == logit
-        ctx.set(dut.clear, 1)
+        ctx.set(dut.clear, (1 << dut.slots) - 1)
         await ctx.tick()
         assert ctx.get(dut.overflow) == 0
 

@@ -22,7 +22,8 @@ class Machine:
         self.rng = Random(seed)
         self.play_time = play_time
         self.log = []
-        self.tokens = 1 << 30  # input tokens that there will be
+        self.tokens = 1 << 30  # plays that there will be input tokens for
+        self.able = -1         # slots that have some then
         self.fault_in = None   # play that ends in a fault
         self.mover_busy = 0
         self.last_command = 0
@@ -31,16 +32,17 @@ class Machine:
     async def feed(self, ctx):
         dut = self.dut
         while True:
-            ctx.set(dut.available, self.tokens > 0)
+            ctx.set(dut.available, self.able & 7 if self.tokens > 0 else 0)
             await ctx.tick()
             if ctx.get(dut.feed.valid):
                 action, mask = ctx.get(dut.feed.payload), ctx.get(dut.feed_mask)
                 await ctx.tick().repeat(1 + self.rng.randrange(6))
                 if not ctx.get(dut.feed.valid):
                     continue  # broken off
+                assert ctx.get(dut.feed_mask) == mask
                 self.log.append((action.name.lower(), mask))
                 self.tokens -= action == FeedAction.BEGIN
-                ctx.set(dut.available, self.tokens > 0)
+                ctx.set(dut.available, self.able & 7 if self.tokens > 0 else 0)
                 ctx.set(dut.feed.ready, 1)
                 await ctx.tick()
                 ctx.set(dut.feed.ready, 0)
@@ -75,9 +77,9 @@ class Machine:
         ctx.set(dut.reader.ready, 1)
         countdown, held = 0, False
         while True:
-            valid, payload, flush, reset, begin, crc_clear, hold = (await ctx.tick().sample(
+            valid, payload, flush, reset, begin, hold, empty = (await ctx.tick().sample(
                 dut.reader.valid, dut.reader.payload, dut.flush, dut.reset, dut.sampler_begin,
-                dut.crc_clear, dut.hold))[2:]
+                dut.hold, dut.queue_clear))[2:]
             for name in self.cycles:
                 self.cycles[name] += ctx.get(getattr(dut, name))
             if valid:
@@ -91,7 +93,9 @@ class Machine:
                 assert not self.mover_busy
                 self.log.append(("reset",))
             if begin:
-                self.log.append(("clear", crc_clear))
+                self.log.append(("clear", begin))
+            if empty:
+                self.log.append(("empty", empty))
             countdown = 9 if flush else max(countdown - 1, 0)
             ctx.set(dut.flushed, countdown == 1)
             self.mover_busy = max(self.mover_busy - 1, 0)
@@ -113,8 +117,8 @@ class Machine:
             async def start(count, *, flags=RunFlags.TOKENS, active=0b101, reset=0, base=64,
                             beats=32):
                 for name, word in (("RUN_BASE", base), ("RUN_BEATS", beats), ("RUN_COUNT", count),
-                                   ("RUN_ACTIVE", active), ("RUN_RESET", reset),
-                                   ("RUN_FLAGS", flags)):
+                                   ("RUN_FLAGS", flags), ("RUN_RESET", reset),
+                                   ("RUN_ACTIVE", active)):
                     await write(name, word)
                 await write("START")
             await host(ctx, read, write, start, until)
@@ -136,7 +140,9 @@ def test_a_run_plays_and_hands_tokens_on():
         await until(State.IDLE)
         assert await read("PLAYS") == 3
 
-    assert machine.run(host) == [("reset", 0b110), ("read", 64, 32, 3), *TOKEN * 3]
+        assert await read("RUN_RESET") == 0
+
+    assert machine.run(host) == [("read", 64, 32, 3), ("reset", 0b110), *TOKEN * 3]
     assert machine.cycles["waiting"] == 0
 
 
@@ -148,7 +154,7 @@ def test_a_tape_without_tokens_leaves_them_alone():
         await start(1, flags=0, active=0b111)
         await until(State.IDLE)
 
-    assert machine.run(host) == [("reset", 0), ("read", 64, 32, 1), ("play", 64)]
+    assert machine.run(host) == [("read", 64, 32, 1), ("play", 64)]
 
 
 def test_the_host_is_waited_for():
@@ -163,7 +169,7 @@ def test_the_host_is_waited_for():
         machine.tokens = 1
         await until(State.IDLE)
 
-    assert machine.run(host)[2:] == TOKEN * 2
+    assert machine.run(host)[1:] == TOKEN * 2
     assert 50 < machine.cycles["waiting"] < machine.cycles["between"] < machine.cycles["running"]
 
 
@@ -176,8 +182,7 @@ def test_stop_acts_between_plays():
         await write("STOP")
         await until(State.IDLE)
         plays = await read("PLAYS")
-        assert machine.log[1] == ("read", 64, 32, "endless")
-        assert machine.log[2:] == TOKEN * plays
+        assert machine.log == [("read", 64, 32, "endless"), *TOKEN * plays]
         # The next run is not stopped.
         await start(1)
         await until(State.IDLE)
@@ -236,7 +241,7 @@ def test_reset_breaks_a_run_off(when):
         await until(State.IDLE)
         assert await read("PLAYS") == 2
         at = machine.log.index(("reset",))
-        assert machine.log[at:] == [("reset",), ("reset", 0), ("read", 64, 32, 2), *TOKEN * 2]
+        assert machine.log[at:] == [("reset",), ("read", 64, 32, 2), *TOKEN * 2]
 
     machine.run(host)
 
@@ -255,7 +260,7 @@ def test_reset_waits_for_a_command_that_the_mover_just_took():
 
 
 @pytest.mark.parametrize("setting", [
-    {"beats": 0}, {"beats": 12}, {"base": 4}, {"active": 0}, {"active": 0b1000},
+    {"beats": 0}, {"beats": 12}, {"base": 4},
     {"base": 65536 - 16, "beats": 24}])
 def test_bad_runs_are_refused(setting):
     machine = Machine()
@@ -277,13 +282,122 @@ def test_settings_are_kept_and_do_not_change_during_a_run():
     async def host(ctx, read, write, start, until):
         await start(1, base=128)
         await write("RUN_BASE", 0)
-        await write("RUN_ACTIVE", 7)
+        await write("RUN_FLAGS", 0)
         await until(State.IDLE)
         assert [await read(name) for name in (
-            "RUN_BASE", "RUN_BEATS", "RUN_COUNT", "RUN_ACTIVE", "RUN_RESET", "RUN_FLAGS")] \
-            == [128, 32, 1, 0b101, 0, RunFlags.TOKENS]
+            "RUN_BASE", "RUN_BEATS", "RUN_COUNT", "RUN_FLAGS", "RUN_RESET", "RUN_ACTIVE")] \
+            == [128, 32, 1, RunFlags.TOKENS, 0, 0b101]
 
     machine.run(host)
+
+
+def plays(log):
+    """Return the masks of the plays, after checking that each play keeps to its mask."""
+    begun = [entry[1] for entry in log if entry[0] == "begin"]
+    for name in "clear", "finish":
+        assert [entry[1] for entry in log if entry[0] == name] == begun
+    return begun
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slots_join_and_leave_at_token_boundaries(seed):
+    """What the host asks for holds from the next boundary on, and is told."""
+    machine = Machine(seed=seed, play_time=60)
+    rng = Random(seed)
+
+    async def host(ctx, read, write, start, until):
+        await start(0, active=0)
+        await until(State.WAITING)
+        for _ in range(12):
+            reset, active = rng.randrange(8), rng.randrange(8)
+            before = len(machine.log)
+            await write("RUN_RESET", reset)
+            await write("RUN_ACTIVE", active)
+            while await read("RUN_RESET") or await read("PLAY_ACTIVE") != active:
+                await ctx.tick()
+            resets = [entry[1] for entry in machine.log[before:] if entry[0] == "reset"]
+            assert resets == [reset] * bool(reset)
+            before = len(machine.log)
+            await ctx.tick().repeat(rng.randrange(300))
+            assert {entry[1] for entry in machine.log[before:] if entry[0] == "begin"} <= {active}
+        await write("STOP")
+        await until(State.IDLE)
+        assert await read("PLAY_ACTIVE") == 0
+
+    masks = plays(machine.run(host))
+    assert 0 not in masks and len(set(masks)) > 2
+
+
+def test_a_slot_without_token_is_left_out_or_waited_for():
+    machine = Machine()
+    machine.able = 0b011
+
+    async def host(ctx, read, write, start, until):
+        await start(2, active=0b110)
+        await until(State.IDLE)
+        assert plays(machine.log) == [0b010] * 2
+        for flags in RunFlags.TOGETHER, RunFlags.CHAIN:
+            machine.able = 0b011
+            machine.log.clear()
+            await start(2, active=0b110, flags=RunFlags.TOKENS | flags)
+            await until(State.WAITING)
+            await ctx.tick().repeat(50)
+            assert plays(machine.log) == []
+            machine.able = 0b111
+            await until(State.IDLE)
+            assert plays(machine.log) == [0b110] * 2
+
+    machine.run(host)
+
+
+def test_feedback_and_source():
+    machine = Machine(play_time=100)
+
+    async def host(ctx, read, write, start, until):
+        dut = machine.dut
+        await write("RUN_FEEDBACK", 0b110)
+        await write("RUN_SOURCE", 2)
+        await start(1)
+        assert ctx.get(dut.feedback) == 0b110 and not ctx.get(dut.chained)
+        await until(State.IDLE)
+        await start(1, flags=RunFlags.TOKENS | RunFlags.CHAIN)
+        await ctx.tick().repeat(50)
+        # The source of the next play is none of this one's business.
+        await write("RUN_SOURCE", 1)
+        await ctx.tick().repeat(5)
+        assert ctx.get(dut.chained) and ctx.get(dut.source) == 2 and ctx.get(dut.feedback) == 0
+        await until(State.IDLE)
+        assert await read("RUN_SOURCE") == 1
+
+    machine.run(host)
+
+
+def test_resets_add_up_during_a_run():
+    machine = Machine(play_time=200)
+
+    async def host(ctx, read, write, start, until):
+        await write("RUN_RESET", 1)
+        await write("RUN_RESET", 2)
+        assert await read("RUN_RESET") == 2
+        await start(2)
+        await ctx.tick().repeat(60)
+        await write("RUN_RESET", 1)
+        await write("RUN_RESET", 4)
+        assert await read("RUN_RESET") == 5
+        await until(State.IDLE)
+
+    log = [entry for entry in machine.run(host) if entry[0] in ("reset", "begin")]
+    assert log == [("begin", 0b101), ("reset", 5), ("begin", 0b101)]
+
+
+def test_queues_are_emptied():
+    machine = Machine()
+
+    async def host(ctx, read, write, start, until):
+        await write("QUEUE_CLEAR", 0b110)
+        await ctx.tick().repeat(4)
+
+    assert machine.run(host) == [("empty", 0b110)]
 
 
 def test_converts():

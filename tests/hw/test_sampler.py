@@ -54,11 +54,18 @@ def test_matches_golden(slots, active, stall, gumbel):
     dut = sampler(slots)
     golden = [Golden(logit_words=64) for _ in range(slots)]
     seeds = [random_.getrandbits(32) for _ in range(slots)]
-    beta = 700
+    betas = [700 + slot for slot in range(slots)]
+    # Among several slots one is sampled otherwise, and one keeps no candidates.
+    noisy = ((1 << slots) - 1) * gumbel ^ (slots > 1)
+    kept = (1 << slots) - 1 - 4 * (slots > 2)
+    for slot, model in enumerate(golden):
+        model.keep = bool(kept >> slot & 1)
+    tokens = [0] * slots
 
     async def drive(ctx):
-        ctx.set(dut.gumbel, gumbel)
-        ctx.set(dut.beta, beta)
+        ctx.set(dut.gumbel, noisy)
+        ctx.set(dut.keep, kept)
+        ctx.set(dut.beta, betas)
         ctx.set(dut.seed, seeds)
         for position, (parts, spread) in enumerate([
                 ((40, 30), 1 << 17), ((1,), 1 << 31), ((13, 1, 10), 4), ((64,), 1)]):
@@ -66,33 +73,53 @@ def test_matches_golden(slots, active, stall, gumbel):
             ctx.set(dut.position, positions)
             logits = rng.integers(-spread, spread, (slots, sum(parts)))
             await ctx.tick().until(dut.idle)
-            ctx.set(dut.clear, 1)
-            if position == 2:
-                ctx.set(dut.crc_clear, 1 << active[-1])
-                golden[active[-1]].crc_clear()
+            now = active[position % 2 and -1:]
+            ctx.set(dut.clear, sum(1 << slot for slot in now))
             await ctx.tick()
             ctx.set(dut.clear, 0)
-            ctx.set(dut.crc_clear, 0)
             # The first row is offered at once.
-            payloads = list(commands(logits, active=active, parts=parts))
+            payloads = list(commands(logits, active=now, parts=parts))
             for n, payload in enumerate(payloads):
                 while n and random_.random() < stall:
                     await ctx.tick()
                 await stream_put(ctx, dut.logits, payload)
             await ctx.tick().until(dut.idle)
 
-            for slot, model in enumerate(golden):
+            for slot in now:
+                model = golden[slot]
                 model.clear()
-                if slot in active:
-                    model.feed(logits[slot])
-                assert ctx.get(dut.token[slot]) == (
-                    model.sample(seed=seeds[slot], position=positions[slot], beta=beta)
-                    if gumbel else model.argmax())
+                model.crc_clear()
+                model.feed(logits[slot])
+                tokens[slot] = (
+                    model.sample(seed=seeds[slot], position=positions[slot], beta=betas[slot])
+                    if noisy >> slot & 1 else model.argmax())
+            # Slots that took no part keep what they had.
+            for slot, model in enumerate(golden):
+                assert ctx.get(dut.token[slot]) == tokens[slot]
                 assert ctx.get(dut.crc[slot]) == model.crc
                 assert ctx.get(dut.overflow) >> slot & 1 == model.overflow
-                found, kept = await read(ctx, dut, slot, len(model.buffer))
+                found, buffer = await read(ctx, dut, slot, len(model.buffer))
                 assert found == model.candidates()
-                assert kept == model.buffer.tolist()
+                assert buffer == model.buffer.tolist()
+
+    simulate(dut, drive)
+
+
+def test_rows_without_candidates_take_a_clock():
+    dut = sampler(3)
+
+    async def drive(ctx):
+        ctx.set(dut.gumbel, 0b010)
+        await ctx.tick().until(dut.idle)
+        ctx.set(dut.clear, 0b111)
+        await ctx.tick()
+        ctx.set(dut.clear, 0)
+        ctx.set(dut.logits.valid, 1)
+        await ctx.tick().repeat(3)
+        for row in range(40):
+            ctx.set(dut.logits.payload, {"slot": row % 2, "row": row, "logit": row})
+            *_, ready = await ctx.tick().sample(dut.logits.ready)
+            assert ready
 
     simulate(dut, drive)
 

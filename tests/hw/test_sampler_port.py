@@ -40,22 +40,23 @@ def test_settings_and_results(slots):
         ctx.set(dut.crc, [0xF0000000 + n for n in range(slots)])
         ctx.set(dut.count, [CANDIDATES - n for n in range(slots)])
         ctx.set(dut.token, [100000 + n for n in range(slots)])
-        for mode in SampleMode.GUMBEL, SampleMode.ARGMAX, SampleMode.GUMBEL:
-            await bus_write(ctx, dut.settings, place("sampler", "SAMPLE_MODE"), mode)
-            assert await bus_read(ctx, dut.settings, place("sampler", "SAMPLE_MODE")) == mode
-            assert ctx.get(dut.gumbel) == (mode == SampleMode.GUMBEL)
-        await bus_write(ctx, dut.settings, place("sampler", "BETA"), 0xFFFF)
-        assert await bus_read(ctx, dut.settings, place("sampler", "BETA")) == 0xFFFF
-        assert ctx.get(dut.beta) == 0xFFFF
+        modes = [SampleMode(1 + slot & 3) for slot in range(SLOTS)]
         for slot in range(SLOTS):
-            await bus_write(ctx, dut.settings, place("sampler", "SEED", slot), 0xABC00000 + slot)
+            for name, value in (("SAMPLE_MODE", modes[slot]), ("BETA", 0xFFF0 + slot),
+                                ("SEED", 0xABC00000 + slot)):
+                await bus_write(ctx, dut.settings, place("sampler", name, slot), value)
         for slot in range(SLOTS):
             exists = slot < slots
-            for name, value in (("SEED", 0xABC00000 + slot), ("CRC", 0xF0000000 + slot),
-                                ("CANDIDATE_COUNT", CANDIDATES - slot)):
+            count = CANDIDATES - slot if SampleMode.CANDIDATES in modes[slot] else 0
+            for name, value in (("SAMPLE_MODE", modes[slot]), ("BETA", 0xFFF0 + slot),
+                                ("SEED", 0xABC00000 + slot), ("CRC", 0xF0000000 + slot),
+                                ("CANDIDATE_COUNT", count)):
                 found = await bus_read(ctx, dut.settings, place("sampler", name, slot))
                 assert found == (value if exists else 0)
         for slot in range(slots):
+            assert ctx.get(dut.gumbel) >> slot & 1 == (SampleMode.GUMBEL in modes[slot])
+            assert ctx.get(dut.keep) >> slot & 1 == (SampleMode.CANDIDATES in modes[slot])
+            assert ctx.get(dut.beta[slot]) == 0xFFF0 + slot
             assert ctx.get(dut.seed[slot]) == 0xABC00000 + slot
             ctx.set(dut.feed_slot, slot)
             await ctx.tick()
@@ -71,6 +72,7 @@ def test_candidates_and_logits(slots):
     words = dut.config.logit_words
 
     async def host(ctx):
+        ctx.set(dut.idle, 1)
         for slot in range(slots):
             for n in (0, 1, CANDIDATES - 1):
                 row, logit = [await bus_read(ctx, dut.candidates, place(

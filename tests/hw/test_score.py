@@ -1,4 +1,4 @@
-"""Score against its golden model."""
+"""Score and its pipelined twin against the golden model."""
 
 import random
 
@@ -8,6 +8,7 @@ import pytest
 from bench import run, transfers
 from conversion import convert
 from trine.hw.score import Score
+from trine.hw.score_pipeline import ScorePipeline
 from trine.sim.golden.gumbel import gumbel
 from trine.sim.golden.score import score
 
@@ -45,6 +46,34 @@ def test_without_noise_the_logit_is_the_score():
     assert outputs == [{"slot": n["slot"], "row": n["row"], "score": n["logit"]} for n in inputs]
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+@pytest.mark.parametrize("slots", [1, 3, 16])
+def test_pipeline_matches_golden(slots, stall):
+    rng = random.Random(slots)
+    seeds, positions = ([rng.getrandbits(32) for _ in range(slots)] for _ in range(2))
+    betas = [rng.choice([0, 1, 333, 0xFFFF]) for _ in range(slots)]
+    noisy = rng.getrandbits(slots) | 1
+    inputs = rows(slots) * 3
+    pins = {"gumbel": noisy, "beta": betas, "seed": seeds, "position": positions}
+    outputs = run(ScorePipeline(slots=slots), inputs, len(inputs), pins=pins, stall={"i": stall})
+
+    for n, output in zip(inputs, outputs, strict=True):
+        slot, expected = n["slot"], n["logit"]
+        if noisy >> slot & 1:
+            noise = gumbel(seeds[slot], positions[slot], np.array([n["row"]]))
+            expected = int(score(np.array([expected]), betas[slot], noise)[0])
+        assert output == {"slot": slot, "row": n["row"], "score": expected}
+
+
+def test_pipeline_takes_one_a_clock():
+    moved = transfers(ScorePipeline(slots=3), {"i": rows(3)}, {"o": 20}, stall=0.0,
+                      pins={"gumbel": 0b101, "beta": [256] * 3})
+
+    taken = [cycle for cycle, _ in moved["i"]]
+    assert set(np.diff(taken)) == {1}
+    assert [cycle for cycle, _ in moved["o"]] == [n + ScorePipeline.latency for n in taken]
+
+
 @pytest.mark.parametrize("mode", [0, 1])
 def test_latency_and_interval(mode):
     moved = transfers(Score(slots=1), {"i": rows(1)[:4]}, {"o": 4}, stall=0.0,
@@ -56,11 +85,13 @@ def test_latency_and_interval(mode):
     assert [cycle for cycle, _ in moved["o"]] == [cycle + latency for cycle in taken]
 
 
-def test_rejects_no_slots():
+@pytest.mark.parametrize("component", [Score, ScorePipeline])
+def test_rejects_no_slots(component):
     with pytest.raises(ValueError, match=r"^Slot count must be positive, not 0$"):
-        Score(slots=0)
+        component(slots=0)
 
 
 def test_converts():
     for slots in (1, 3):
         assert "scaled" in convert(Score(slots=slots))
+        assert "scaled" in convert(ScorePipeline(slots=slots))

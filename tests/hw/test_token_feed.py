@@ -54,16 +54,24 @@ def test_tokens_come_from_the_queue_or_from_feedback(slots):
         for step in range(30):
             mask = rng.randrange(1, 1 << slots)
             chosen = [n for n in range(slots) if mask >> n & 1]
-            feedback = rng.random() < 0.6
+            feedback = rng.getrandbits(slots)
+            # A chain goes on from one slot through all others.
+            chained, source = slots > 1 and rng.random() < 0.3, rng.randrange(slots)
             for slot in chosen:
                 if rng.random() < 0.5:
                     around.queues[slot].append(rng.randrange(1 << 18))
             ctx.set(dut.mask, mask)
             ctx.set(dut.feedback, feedback)
+            ctx.set(dut.chained, chained)
+            ctx.set(dut.source, source)
             await ctx.tick().repeat(3)
-            can = all(around.queues[n] or (feedback and samples[n] is not None) for n in chosen)
-            assert ctx.get(dut.available) == can
-            if can:
+            can = [bool(around.queues[n] or (feedback >> n & 1 and samples[n] is not None))
+                   for n in range(slots)]
+            assert ctx.get(dut.available) == sum(bit << n for n, bit in enumerate(can))
+            if all(can[n] for n in chosen):
+                if chained:
+                    for n, slot in enumerate(chosen, positions[source]):
+                        positions[slot] = n
                 for slot in chosen:
                     queue = around.queues[slot]
                     inputs[slot] = queue[0] if queue else samples[slot]
@@ -74,7 +82,7 @@ def test_tokens_come_from_the_queue_or_from_feedback(slots):
                 expected = [(n, *around.sample(n).values()) for n in chosen]
                 assert around.ring[-len(chosen):] == expected
                 for slot in chosen:
-                    samples[slot] = around.sample(slot)["token"]
+                    samples[slot] = None if chained else around.sample(slot)["token"]
                     positions[slot] += 1
             elif rng.random() < 0.3:
                 await stream_put(ctx, dut.command, FeedAction.RESET)

@@ -40,10 +40,11 @@ def test_queues_in_order_and_drops_what_is_too_much(slots):
                     ctx.set(dut.pop, 0)
             if rng.random() < 0.03:
                 await ctx.tick()
-                ctx.set(dut.clear, 1)
+                mask = rng.getrandbits(slots)
+                ctx.set(dut.clear, mask)
                 await ctx.tick()
                 ctx.set(dut.clear, 0)
-                queues = [[] for _ in range(slots)]
+                queues = [[] if mask >> n & 1 else queue for n, queue in enumerate(queues)]
             slot = rng.randrange(slots)
             assert await bus_read(ctx, dut.bus, slot) == len(queues[slot])
 

@@ -30,6 +30,8 @@ def surroundings(dut, steps, counts, pending):
         def surround(step):
             ctx.set(dut.active, mask(step.active))
             ctx.set(dut.fresh, mask(step.fresh))
+            ctx.set(dut.chained, step.source is not None)
+            ctx.set(dut.source, step.source or 0)
 
         surround(steps[0])
         while True:

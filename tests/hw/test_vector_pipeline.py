@@ -40,8 +40,8 @@ class Bench:
 
 
 def element(n, *, slot=0, value=0, dst=0, last=0):
-    return {"slot": slot, "a": n, "b": n, "state": n, "dst": dst + n, "sums": [value],
-            "loads": [value], "fills": [value & 0xffff], "last": last}
+    return {"slot": slot, "state_slot": slot, "a": n, "b": n, "state": n, "dst": dst + n,
+            "sums": [value], "loads": [value], "fills": [value & 0xffff], "last": last}
 
 
 @pytest.mark.parametrize("gap", [0, 2])
