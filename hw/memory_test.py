@@ -108,7 +108,9 @@ class MemoryTest(wiring.Component):
         ahead = state
         while len(ahead) < 31 + width:
             new = ahead[-31:][:31 + width - len(ahead)]
-            ahead = Cat(ahead, new[:28] ^ ahead[-28:][:len(new)])
+            bits = Signal(min(28, len(new)), name=f"ahead_{len(ahead)}")
+            m.d.comb += bits.eq(new ^ ahead[-28:])
+            ahead = Cat(ahead, bits)
         beat = ahead[:width] ^ invert.replicate(width)
         chunk = Signal(chunk_bits)
         count = Signal(chunk_shift)
