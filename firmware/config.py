@@ -169,7 +169,7 @@ PRESETS = {
                     code_words=2048, max_cols=2048, logit_words=1024),
     # No DRAM: the whole model in block RAM of an 85F, and a lane for every row of it. A beat is a
     # step of the array.
-    "onchip": Config(name="onchip", lanes=160, memory_bytes=32, burst_beats=4,
+    "onchip": Config(name="onchip", lanes=160, vector_lanes=4, memory_bytes=32, burst_beats=4,
                      memory_size=10 << 15, fifo_bytes=512, vector_words=2048,
                      constant_words=8192, state_words=1024, code_words=512, max_cols=512,
                      logit_words=128),
