@@ -37,7 +37,7 @@ class Machine:
         self.active = active
         self.slots = [n for n, on in enumerate(active) if on]
         self.scalars = ScalarTimeline()
-        self.sampler = SamplerTimeline(len(self.slots), config.vector_lanes)
+        self.sampler = SamplerTimeline(config)
         self._idle = 0          # array, vector engine and mover are idle
         self._under_way = None  # what finds that clock
         self._writes = ()   # scalar registers: the statistic's and the operand of what is under way

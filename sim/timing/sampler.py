@@ -2,7 +2,9 @@
 
 from bisect import bisect_right
 
+from trine.hw.argmax_pipeline import ArgmaxPipeline
 from trine.hw.sampler import Sampler
+from trine.hw.score_pipeline import ScorePipeline
 
 __all__ = ["SamplerTimeline"]
 
@@ -12,20 +14,21 @@ _OUTSTANDING, _HOLD = 256, 3
 
 
 class SamplerTimeline:
-    """Logits that leave the vector engine, row by row.
+    """Logits that leave the vector engine, row by row, where no candidates are kept.
 
-    slots : active ones; where there are several, each one's rows of a tile come together;
-    vector_lanes : logits of a beat, which leave one after the other
+    config : the machine's; ``vector_lanes`` logits of a beat leave one after the other
     """
 
-    #: Clocks from a row taken to the sampler being done with it, beyond its interval: two
-    #: registers, and the parts that are given it a clock later than the candidates.
-    _rest = 3
-
-    def __init__(self, slots, vector_lanes):
-        self._lanes = vector_lanes
+    def __init__(self, config):
+        self._lanes = config.vector_lanes
         self.idle = 0
-        self._switches = slots if slots > 1 else 0
+        # Clocks from row to row, and from a row taken to the sampler being done with it: two
+        # registers, and the parts that are given it a clock later than the candidates; or three,
+        # and the parts' pipelines.
+        if config.slots > 1:
+            self._interval, self._rest = 1, 4 + ScorePipeline.latency + ArgmaxPipeline.latency
+        else:
+            self._interval, self._rest = Sampler.interval, 3 + Sampler.interval
         self._counts, self._clocks = [0], [0]
 
     def clear(self):
@@ -39,9 +42,8 @@ class SamplerTimeline:
         at = bisect_right(self._counts, number)
         if at == len(self._counts):
             return 0
-        before, after = self._counts[at - 1], self._counts[at]
-        return self._clocks[at] - (after - 1 - number) * (
-            Sampler.interval + self._switches * Sampler.switch_time // (after - before))
+        after = self._counts[at]
+        return self._clocks[at] - (after - 1 - number) * self._interval
 
     def take(self, first, beats, count, latency):
         """Take the ``count`` logits of a tile, whose ``beats`` could be issued from ``first`` on.
@@ -52,13 +54,10 @@ class SamplerTimeline:
         number = self._counts[-1] - _OUTSTANDING
         first = max(first, self._leaves(number) + _HOLD)
         last = max(first + (beats - 1) * self._lanes, self._leaves(number + count - 1) + _HOLD)
-        # The first row of all comes from the slot that the sampler begins with.
-        switching = (self._switches - (not self._counts[-1] and self._switches > 0)
-                     ) * Sampler.switch_time
-        begins = max(first + latency, self._clocks[-1] + Sampler.interval)
-        left = max(begins + switching + (count - 1) * Sampler.interval,
+        begins = max(first + latency, self._clocks[-1] + self._interval)
+        left = max(begins + (count - 1) * self._interval,
                    last + latency + (count - 1) % self._lanes)
         self._counts.append(self._counts[-1] + count)
         self._clocks.append(left)
-        self.idle = left + self._rest + Sampler.interval
+        self.idle = left + self._rest
         return first, last, left
