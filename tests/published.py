@@ -5,6 +5,7 @@ It shares no line with the trainer's network or with the float reference, and ju
 no PyTorch.
 """
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -18,35 +19,42 @@ __all__ = ["VECTORS", "checkpoint_logits", "published"]
 VECTORS = Path(__file__).parent / "data" / "reference_vectors.safetensors"
 
 
-def published(weights, tokens, n_layers):
+def published(weights, tokens, n_layers, watch=None):
     """Return the logits behind each token of one text that starts with the zero state.
 
-    weights : dict of double tensors, keys and shapes of a published checkpoint
+    weights : mapping of double tensors, keys and shapes of a published checkpoint
     tokens : list of int
+    watch : called with every projection's name and its int8 codes, as doubles
     returns : double (time, vocab_size)
     source : arXiv 2406.02528, §3; github.com/ridgerchu/matmulfreellm for eps and lower bounds
     """
     def norm(x, gain):
-        return gain * x / (sum(v * v for v in x) / len(x) + 1e-6).sqrt()
+        return gain * x / ((x * x).sum() / len(x) + 1e-6).sqrt()
+
+    @cache
+    def ternary(name):
+        w = weights[f"{name}.weight"]
+        s_weight = 1 / max(w.abs().mean(), torch.tensor(1e-5))
+        return torch.clamp(torch.round(w * s_weight), -1, 1), s_weight
 
     def bit_linear(x, name):
         y = norm(x, weights[f"{name}.norm.weight"])
         s_act = 127 / max(y.abs().max(), torch.tensor(1e-5))
         codes = torch.clamp(torch.round(y * s_act), -128, 127)
-        w = weights[f"{name}.weight"]
-        s_weight = 1 / max(w.abs().mean(), torch.tensor(1e-5))
-        trits = torch.clamp(torch.round(w * s_weight), -1, 1)
+        if watch:
+            watch(name, codes)
+        trits, s_weight = ternary(name)
         return (trits @ codes) / (s_act * s_weight)
 
     def sigmoid(x):
         return 1 / (1 + torch.exp(-x))
 
-    lower = weights["model.lower_bounds"]
+    embedding, lower = weights["model.embeddings.weight"], weights["model.lower_bounds"]
     share = torch.exp(lower) / torch.exp(lower).sum(0)
     states = [torch.zeros(lower.shape[1], dtype=torch.double) for _ in range(n_layers)]
     logits = []
     for token in tokens:
-        r = weights["model.embeddings.weight"][token]
+        r = embedding[token]
         for n in range(n_layers):
             at = f"model.layers.{n}"
             x = norm(r, weights[f"{at}.attn_norm.weight"])
