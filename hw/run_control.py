@@ -238,10 +238,17 @@ class RunControl(wiring.Component):
                 with m.If(resetting):
                     m.next = "Hold"
                 with m.Elif(start):
-                    m.d.sync += plays.eq(0)
-                    m.next = "Start-Reader"
+                    m.d.sync += [plays.eq(0), self.feed_mask.eq(resets)]
+                    m.next = "Reset-First"
                     with m.If(bad):
                         fail(Error.BAD_RUN)
+
+            for name, then in ("First", "Start-Reader"), ("Slots", "Settle"):
+                with state_of_run(f"Reset-{name}"):
+                    m.d.comb += self.between.eq(1)
+                    with command(FeedAction.RESET):
+                        m.d.comb += slots_reset.eq(1)
+                        m.next = then
 
             with state_of_run("Start-Reader"):
                 m.d.comb += [self.between.eq(1), self.reader.valid.eq(1), settle.eq(1)]
@@ -261,12 +268,6 @@ class RunControl(wiring.Component):
                         m.next = "Take-Tokens"
                 with m.Else():
                     m.d.comb += [settle.eq(1), self.waiting.eq(1), state.eq(State.WAITING)]
-
-            with state_of_run("Reset-Slots"):
-                m.d.comb += self.between.eq(1)
-                with command(FeedAction.RESET):
-                    m.d.comb += slots_reset.eq(1)
-                    m.next = "Settle"
 
             with state_of_run("Settle"):
                 # The feed has told by now who has a token left.
@@ -309,7 +310,7 @@ class RunControl(wiring.Component):
                 with m.State(f"Await-Flush{name}"):
                     m.d.comb += flushing.eq(1)
                     with m.If(self.flushed):
-                        m.next = following
+                        m.next = then
 
             with m.State("Failed"):
                 m.d.comb += state.eq(State.ERROR)

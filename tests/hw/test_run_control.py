@@ -142,7 +142,7 @@ def test_a_run_plays_and_hands_tokens_on():
 
         assert await read("RUN_RESET") == 0
 
-    assert machine.run(host) == [("read", 64, 32, 3), ("reset", 0b110), *TOKEN * 3]
+    assert machine.run(host) == [("reset", 0b110), ("read", 64, 32, 3), *TOKEN * 3]
     assert machine.cycles["waiting"] == 0
 
 
@@ -154,7 +154,7 @@ def test_a_tape_without_tokens_leaves_them_alone():
         await start(1, flags=0, active=0b111)
         await until(State.IDLE)
 
-    assert machine.run(host) == [("read", 64, 32, 1), ("play", 64)]
+    assert machine.run(host) == [("reset", 0), ("read", 64, 32, 1), ("play", 64)]
 
 
 def test_the_host_is_waited_for():
@@ -169,7 +169,7 @@ def test_the_host_is_waited_for():
         machine.tokens = 1
         await until(State.IDLE)
 
-    assert machine.run(host)[1:] == TOKEN * 2
+    assert machine.run(host)[2:] == TOKEN * 2
     assert 50 < machine.cycles["waiting"] < machine.cycles["between"] < machine.cycles["running"]
 
 
@@ -182,7 +182,7 @@ def test_stop_acts_between_plays():
         await write("STOP")
         await until(State.IDLE)
         plays = await read("PLAYS")
-        assert machine.log == [("read", 64, 32, "endless"), *TOKEN * plays]
+        assert machine.log == [("reset", 0), ("read", 64, 32, "endless"), *TOKEN * plays]
         # The next run is not stopped.
         await start(1)
         await until(State.IDLE)
@@ -241,7 +241,7 @@ def test_reset_breaks_a_run_off(when):
         await until(State.IDLE)
         assert await read("PLAYS") == 2
         at = machine.log.index(("reset",))
-        assert machine.log[at:] == [("reset",), ("read", 64, 32, 2), *TOKEN * 2]
+        assert machine.log[at:] == [("reset",), ("reset", 0), ("read", 64, 32, 2), *TOKEN * 2]
 
     machine.run(host)
 
@@ -387,7 +387,7 @@ def test_resets_add_up_during_a_run():
         await until(State.IDLE)
 
     log = [entry for entry in machine.run(host) if entry[0] in ("reset", "begin")]
-    assert log == [("begin", 0b101), ("reset", 5), ("begin", 0b101)]
+    assert log == [("reset", 0), ("begin", 0b101), ("reset", 5), ("begin", 0b101)]
 
 
 def test_queues_are_emptied():
