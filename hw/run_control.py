@@ -310,7 +310,7 @@ class RunControl(wiring.Component):
                 with m.State(f"Await-Flush{name}"):
                     m.d.comb += flushing.eq(1)
                     with m.If(self.flushed):
-                        m.next = then
+                        m.next = following
 
             with m.State("Failed"):
                 m.d.comb += state.eq(State.ERROR)
