@@ -4,14 +4,15 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .product import Product
+
 __all__ = ["Multiplier"]
 
 
 class Multiplier(wiring.Component):
     """The exact signed product of two int32, one a clock.
 
-    Four products of 16-bit halves, registered in and out, which Yosys maps to one MULT18X18D of
-    an ECP5 each; written portably, so there is no second form for simulation.
+    Four :class:`Product` of 16-bit halves: four MULT18X18D of an ECP5.
 
     Members
     -------
@@ -32,32 +33,24 @@ class Multiplier(wiring.Component):
         m = Module()
 
         # Factors: signed upper and unsigned lower halves.
-        valid_factors = Signal()
-        a, b = Signal(signed(32), reset_less=True), Signal(signed(32), reset_less=True)
-        m.d.sync += valid_factors.eq(self.i.valid)
-        with m.If(self.i.valid):
-            m.d.sync += [a.eq(self.i.p.a), b.eq(self.i.p.b)]
+        a_low, a_high = self.i.p.a[:16], self.i.p.a[16:].as_signed()
+        b_low, b_high = self.i.p.b[:16], self.i.p.b[16:].as_signed()
 
-        valid_products = Signal()
-        high = Signal(signed(32), reset_less=True)
-        a_high = Signal(signed(33), reset_less=True)
-        b_high = Signal(signed(33), reset_less=True)
-        low = Signal(32, reset_less=True)
-        m.d.sync += valid_products.eq(valid_factors)
-        with m.If(valid_factors):
-            m.d.sync += [
-                high.eq(a[16:].as_signed() * b[16:].as_signed()),
-                a_high.eq(a[16:].as_signed() * b[:16]),
-                b_high.eq(b[16:].as_signed() * a[:16]),
-                low.eq(a[:16] * b[:16]),
-            ]
+        def product(name, a, b):
+            m.submodules[name] = product = Product(a.shape(), b.shape())
+            m.d.comb += [product.a.eq(a), product.b.eq(b)]
+            return product.o
 
-        valid_outer = Signal()
+        low, high = product("low", a_low, b_low), product("high", a_high, b_high)
+        cross, other_cross = product("cross", a_high, b_low), product("other_cross", b_high, a_low)
+        valid_factors, valid_products, valid_outer = Signal(), Signal(), Signal()
+        m.d.sync += [valid_factors.eq(self.i.valid), valid_products.eq(valid_factors)]
+
         outer = Signal(signed(64), reset_less=True)
         middle = Signal(signed(34), reset_less=True)
         m.d.sync += valid_outer.eq(valid_products)
         with m.If(valid_products):
-            m.d.sync += [outer.eq(Cat(low, high)), middle.eq(a_high + b_high)]
+            m.d.sync += [outer.eq(Cat(low, high)), middle.eq(cross + other_cross)]
 
         m.d.sync += self.o.valid.eq(valid_outer)
         with m.If(valid_outer):

@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .product import Product
 from .saturate import exceeds
 
 __all__ = ["RoundShift", "limited_layout"]
@@ -88,21 +89,21 @@ class RoundShift(wiring.Component):
             beyond.eq(Cat((shift[4:] == 0) & exceeds(product, _WINDOW), beyond)),
         ]
 
-        window = Signal(_WINDOW, reset_less=True)
-        power = Signal(_COARSE, reset_less=True)
-        m.d.sync += [
+        window = Signal(_WINDOW)
+        power = Signal(_COARSE)
+        m.d.comb += [
             window.eq(copies[0] | copies[1] | copies[2] | copies[3]),
             power.eq(Cat(fine_shift == n for n in reversed(range(_COARSE)))),
         ]
 
         # No two products of a part of the window with the power of two have a bit in common.
-        low, middle = Signal(31, reset_less=True), Signal(31, reset_less=True)
-        high = Signal(signed(33), reset_less=True)
-        m.d.sync += [
-            low.eq(window[:16] * power),
-            middle.eq(window[16:32] * power),
-            high.eq(window[32:].as_signed() * power),
-        ]
+        products = []
+        for name, part in (("low", window[:16]), ("middle", window[16:32]),
+                           ("high", window[32:].as_signed())):
+            m.submodules[name] = product = Product(part.shape(), power.shape())
+            m.d.comb += [product.a.eq(part), product.b.eq(power)]
+            products.append(product.o)
+        low, middle, high = products[0][:31], products[1][:31], products[2][:33].as_signed()
 
         # The bit below the point is added to itself, which carries it into the result.
         point = _COARSE - 1

@@ -270,15 +270,15 @@ class Sequencer(wiring.Component):
 
             with m.State("Pass-Constants"):
                 # They show when nothing was taken a clock ago.
-                shown = Signal()
-                m.d.sync += shown.eq(self.available >= 2)
+                shown, last_fill = Signal(), Signal()
+                m.d.sync += [shown.eq(self.available >= 2), last_fill.eq(fill_left == 1)]
                 m.d.comb += self.fill.valid.eq(shown)
                 with m.If(~shown):
                     starve(self.available < 2)
                 with m.Elif(self.fill.ready):
                     m.d.comb += fetch_take.eq(2)
                     m.d.sync += [shown.eq(0), fill_left.eq(fill_left - 1)]
-                    with m.If(fill_left == 1):
+                    with m.If(last_fill):
                         begin()
 
             with m.State("Drop-Padding"):

@@ -12,6 +12,7 @@ from trine.firmware.tables import SIGMOID
 
 from .delay import delay
 from .or_add import OrAdd
+from .product import Product
 
 __all__ = ["Sigmoid"]
 
@@ -79,24 +80,26 @@ class Sigmoid(wiring.Component):
         beyond = delay(m, (fraction[4:] == 0) & whole[_WINDOW:].any(), 3, name="beyond")
 
         # ... and by ones, with a power of two. No two of the products have a bit in common.
-        window = Signal(_WINDOW, reset_less=True)
-        power = Signal(_COARSE, reset_less=True)
-        m.d.sync += [
+        window = Signal(_WINDOW)
+        power = Signal(_COARSE)
+        m.d.comb += [
             window.eq(copies[0] | copies[1] | copies[2] | copies[3]),
             power.eq(Cat(fine_fraction == n for n in reversed(range(_COARSE)))),
         ]
-        low, middle = Signal(31, reset_less=True), Signal(31, reset_less=True)
-        high = Signal(24, reset_less=True)
-        m.d.sync += [
-            low.eq(window[:16] * power),
-            middle.eq(window[16:32] * power),
-            high.eq(window[32:] * power),
-        ]
+
+        def multiply(name, a, b, *, latency=2):
+            m.submodules[name] = product = Product(a.shape(), b.shape(), latency=latency)
+            m.d.comb += [product.a.eq(a), product.b.eq(b)]
+            return product.o
+
+        low = multiply("low", window[:16], power)
+        middle = multiply("middle", window[16:32], power)
+        high = multiply("high", window[32:], power)
         joined = Signal(_MAGNITUDE_BITS, reset_less=True)
         outside = Signal(reset_less=True)
         m.d.sync += [
-            joined.eq(low[15:] | middle << 1 | high << 17),
-            outside.eq(beyond | middle[25:].any() | high[9:].any()),
+            joined.eq(low[15:31] | middle[:31] << 1 | high << 17),
+            outside.eq(beyond | middle[25:31].any() | high[9:24].any()),
         ]
         aligned = joined | outside.replicate(_MAGNITUDE_BITS)
 
@@ -110,9 +113,7 @@ class Sigmoid(wiring.Component):
         segment = Signal(row, reset_less=True)
         m.d.sync += segment.eq(read.data)
         part = delay(m, aligned[:_PART_BITS], 2, name="part")
-
-        rise = Signal(2 * _PART_BITS, reset_less=True)
-        m.d.sync += rise.eq(segment.slope * part)
+        rise = multiply("rise", segment.slope, part, latency=1)
         base = delay(m, segment.base, 1, name="base")
 
         # What is above one half, or one less and then inverted: the 1 is carried in.

@@ -10,6 +10,7 @@ from .delay import delay
 from .gated_add import GatedAdd
 from .lowest import lowest
 from .or_add import OrAdd
+from .product import Product
 
 __all__ = ["Statistics"]
 
@@ -175,10 +176,13 @@ class Statistics(wiring.Component):
         # The square from products of 16-bit halves: high^2 << 32, high * low << 17, low^2.
         terms = []
         for n, factor in enumerate(factors):
-            outer = Signal(64, name=f"outer_{n}", reset_less=True)
-            middle = Signal(32, name=f"middle_{n}", reset_less=True)
             high, low = factor[16:], factor[:16]
-            m.d.sync += [outer.eq(Cat(low * low, high * high)), middle.eq(high * low)]
+            products = []
+            for name, a, b in ("low", low, low), ("high", high, high), ("middle", high, low):
+                m.submodules[f"{name}_{n}"] = product = Product(16, 16, latency=1)
+                m.d.comb += [product.a.eq(a), product.b.eq(b)]
+                products.append(product.o)
+            outer, middle = Cat(products[:2]), products[2]
             m.submodules[f"join_{n}"] = join = OrAdd(width=47)
             beside = greatest if self.lanes == 1 else C(0, 32)
             m.d.comb += [

@@ -50,6 +50,7 @@ NO_GOLDEN = {
     "normalizer",           # sim/golden/scalar.py: from_integer
     "or_add",               # Python's sum
     "operand_select",       # sim/golden/vector_engine.py is the engine's model
+    "product",              # Python's product
     "register_file",        # moves data
     "register_port",        # sim/link_model.py is the model of the whole link
     "reply_buffer",         # sim/link_model.py is the model of the whole link

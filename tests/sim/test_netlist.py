@@ -20,6 +20,7 @@ from trine.host.commands.selftest import compare
 from trine.host.simulated import SimulatedTransport
 from trine.hw.core import Core
 from trine.hw.flow.verilog import to_verilog
+from trine.hw.product import Product
 from trine.sim.board_gateware import BoardGateware
 from trine.sim.netlist import Netlist, add_prefix, cell_models, library_models, netlist
 from trine.sim.simulated import HARNESS, SimulatedBoard
@@ -113,7 +114,7 @@ class Cells(wiring.Component):
 
     def __init__(self):
         widths = [*(width for width, *_ in MEMORIES), *(width for width, *_ in SHARED),
-                  *(a + b for a, b, _ in PRODUCTS), 36, 36]
+                  *(a + b for a, b, _ in PRODUCTS), 36, 36, 34, 34]
         super().__init__({
             "w_addr": In(14), "w_data": In(40), "w_en": In(5), "r_addr": In(14), "r_en": In(1),
             **{f"o_{n}": Out(width) for n, width in enumerate(widths)}})
@@ -161,6 +162,12 @@ class Cells(wiring.Component):
             memory.r_addr.eq(self.r_addr), memory.r_en.eq(self.r_en),
             getattr(self, f"o_{n + 1}").eq(memory.o),
         ]
+        for latency in (1, 2):
+            m.submodules += (product := Product(signed(17), 17, latency=latency))
+            m.d.comb += [
+                product.a.eq(self.w_data[23:]), product.b.eq(self.w_data),
+                getattr(self, f"o_{n + 1 + latency}").eq(product.o),
+            ]
 
         return m
 
