@@ -1,10 +1,11 @@
 """The machine: instruction after instruction, as the sequencer issues them."""
 
 from trine.firmware.isa import INSTRUCTIONS, Opcode, Target
-from trine.firmware.registers import Cause
+from trine.firmware.registers import Cause, SampleMode
 from trine.hw.result_queue import ResultQueue
 from trine.hw.token_feed import TokenFeed
 from trine.hw.vector_engine import VectorEngine
+from trine.hw.vector_pipeline import VectorPipeline
 
 from .array import tiles
 from .mover import move
@@ -27,9 +28,12 @@ class Machine:
     causes : :class:`.causes.CauseTimeline`
     values : see :mod:`.values`
     active : list of bool, for each slot
+    chained : whether each slot goes on from the state of the one before
+    sampling : :class:`SampleMode` of all slots
     """
 
-    def __init__(self, config, tape, causes, values, active):
+    def __init__(self, config, tape, causes, values, active, *, chained=False,
+                 sampling=SampleMode.ARGMAX):
         self.config = config
         self.tape = tape
         self.causes = causes
@@ -37,7 +41,8 @@ class Machine:
         self.active = active
         self.slots = [n for n, on in enumerate(active) if on]
         self.scalars = ScalarTimeline()
-        self.sampler = SamplerTimeline(config)
+        self.chained = chained
+        self.sampler = SamplerTimeline(config, len(self.slots), sampling)
         self._idle = 0          # array, vector engine and mover are idle
         self._under_way = None  # what finds that clock
         self._writes = ()   # scalar registers: the statistic's and the operand of what is under way
@@ -146,7 +151,11 @@ class Machine:
     def _vector(self, issued, instruction):
         fields = instruction.fields
         loaded = self._loaded(issued, instruction)
-        spans = issue_counted(issued, beats_of(fields["length"], self.config.vector_lanes), loaded)
+        # A slot of a chain waits until the state of the one before is written.
+        settling = (VectorPipeline.latency + 1 if self.chained
+                    and instruction.opcode == Opcode.INTERPOLATE else 0)
+        spans = issue_counted(issued, beats_of(fields["length"], self.config.vector_lanes), loaded,
+                              settling)
         for first, last in spans:
             self._results(first, last)
         if loaded[-1]:

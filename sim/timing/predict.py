@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from trine.firmware.assembler import disassemble, tape_bytes
-from trine.firmware.registers import Cause
+from trine.firmware.registers import Cause, SampleMode
 
 from .causes import CauseTimeline
 from .machine import Machine, feed_time
@@ -44,7 +44,8 @@ def token_code(image, config, name="token"):
     return disassemble(image.data[start:start + tape.size], config.lanes)
 
 
-def predict(config, code, *, plays=1, base=0, active=None, memory=None, values=None):
+def predict(config, code, *, plays=1, base=0, active=None, chained=False,
+            sampling=SampleMode.ARGMAX, memory=None, values=None):
     """Return the :class:`Prediction` of a run that plays a token tape again and again.
 
     Parameters
@@ -54,6 +55,8 @@ def predict(config, code, *, plays=1, base=0, active=None, memory=None, values=N
     plays : number of plays
     base : beat address of the tape
     active : slots that take part, all where it is None
+    chained : active slots are consecutive positions of one text
+    sampling : :class:`SampleMode` of all slots
     memory : of :mod:`.memory`, that of the simulated board where it is None
     values : of :mod:`.values`: how long scalars take, which tokens come
     """
@@ -61,11 +64,12 @@ def predict(config, code, *, plays=1, base=0, active=None, memory=None, values=N
     bursts = -(-tape_bytes(code, config.lanes) // config.burst_bytes)
     feed = feed_time(config.slots)
     causes = CauseTimeline(1)
-    # Clock 0 takes START; Reset-Slots, Start-Reader; the reader adds up the plays, and asks.
+    # Clock 0 takes START. Reset, Start-Reader; the reader adds up the plays, and asks the memory.
     clock = 1 + feed
     tape = Tape(config, memory or memory_of(config), base=base // config.burst_beats,
                 bursts=bursts, start=clock + 2)
-    machine = Machine(config, tape, causes, values or UsualValues(), active)
+    machine = Machine(config, tape, causes, values or UsualValues(), active, chained=chained,
+                      sampling=sampling)
     clock += 1
     ends, between = [0], 1
     for play in range(plays):

@@ -53,17 +53,24 @@ class TracingMachine(Machine):
         self.plays = []
         self.tokens = []
 
-    def play(self, tape, tokens=None, active=None):
+    def play(self, tape, tokens=None, active=None, source=None):
         """Play ``tape`` once, see :class:`Machine`."""
         self.plays.append({})
         self.tokens.append(tokens)
-        self._index, self._before = -1, None
-        return super().play(tape, tokens, active)
+        self._index, self._fields = -1, None
+        return super().play(tape, tokens, active, source)
+
+    def _count(self, fields):
+        """Count the instructions: each comes once for every slot."""
+        if fields is not self._fields:
+            self._index, self._fields = self._index + 1, fields
+
+    def _interpolate(self, slot, before, fields):
+        self._count(fields)
+        super()._interpolate(slot, before, fields)
 
     def _execute(self, index, slot, opcode, fields, payload):
-        if fields is not self._before:
-            self._index, self._before = self._index + 1, fields
-        self._slot = index
+        self._count(fields)
         if opcode >= Opcode.SCALAR_SET:
             registers = slot.scalars
             a = registers[0] if opcode == Opcode.SCALAR_SET else registers[fields["a"]]
@@ -78,7 +85,8 @@ class TracingMachine(Machine):
             y = y.astype(object)
             value = (int((y * y).sum()) if fields["statistic"] == Statistic.SUM_SQUARES
                      else int(abs(y).max()))
-            self.plays[-1][self._index, self._slot] = normalizing(value)
+            number, = (n for n, other in enumerate(self.slots) if other is slot)
+            self.plays[-1][self._index, number] = normalizing(value)
 
 
 class TracedValues:

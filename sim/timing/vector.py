@@ -27,16 +27,17 @@ def load_scalars(scalars, register, taken, slots):
     return loaded
 
 
-def issue_counted(taken, beats, loaded):
+def issue_counted(taken, beats, loaded, settling=0):
     """Return (first, last) clocks of issue, for each slot.
 
-    beats : of a slot; loaded : clocks from which the slots have what they wait for
+    beats : of a slot; loaded : clocks from which the slots have what they wait for; settling :
+    clocks between a slot's last beat and the next one's first
     """
     clock, issued = taken + VectorEngine.begin_latency, []
     for there in loaded:
         first = max(clock, there)
-        clock = first + beats
-        issued.append((first, clock - 1))
+        issued.append((first, first + beats - 1))
+        clock = first + beats + settling
     return issued
 
 
