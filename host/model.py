@@ -15,9 +15,10 @@ from .tokenizer import Tokenizer
 __all__ = ["FORMAT_VERSION", "Model", "ModelFileError", "shipped_model"]
 
 
-def shipped_model():
-    """Return the path of the model that comes with Trine."""
-    return Path(__file__).parent / "models" / "tales.safetensors"
+def shipped_model(preset_name="ulx3s"):
+    """Return the path of the model that comes with Trine for a machine of this preset."""
+    name = "letters" if preset_name == "onchip" else "tales"
+    return Path(__file__).parent / "models" / f"{name}.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)

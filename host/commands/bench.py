@@ -47,11 +47,11 @@ def add_arguments(parser):
     add_device(parser)
 
 
-def _model(text):
-    """Return the model that -m names."""
+def _model(text, preset_name):
+    """Return the model that -m names, or the preset's own."""
     shape = parse_shape(text or "")
     if shape is None:
-        return Model.load(text or shipped_model())
+        return Model.load(text or shipped_model(preset_name))
     return synthetic_model(shape, name=text)
 
 
@@ -119,7 +119,7 @@ def run(args):
     if args.timeline and (args.device != "sim" or not args.timeline.endswith(".svg")):
         raise ValueError("A timeline is an SVG drawn from every cycle of the simulated board: give "
                          "--timeline a name that ends in .svg, and leave out --device")
-    model = _model(args.model)
+    model = _model(args.model, args.preset)
     reading = meter_reading(find_board(args.board).name)
     total = args.repetitions * (args.n_prompt + args.n_gen)
     with loaded_board(args, model, back_door=True) as board, _progress(total) as progress:

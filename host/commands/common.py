@@ -40,7 +40,7 @@ def number(kind, low, high, *, also=None):
 def add_model(parser):
     """Add -m."""
     parser.add_argument("-m", "--model", metavar="FILE", default=None,
-                        help="model file (default: the model that comes with Trine)")
+                        help="model file (default: the one that comes with Trine for the preset)")
 
 
 def add_device(parser):
@@ -60,8 +60,8 @@ def add_device(parser):
 
 
 def load_model(args):
-    """Return the :class:`Model` that the options name."""
-    return Model.load(args.model or shipped_model())
+    """Return the :class:`Model` that the options name, or the preset's own."""
+    return Model.load(args.model or shipped_model(getattr(args, "preset", "ulx3s")))
 
 
 def read_text(path):

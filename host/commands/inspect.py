@@ -13,8 +13,10 @@ __all__ = ["add_arguments", "block_rams", "run"]
 
 HELP = "show a model, its budget on a board and its tape"
 
-#: Bits of an ECP5 block RAM.
-_BLOCK_RAM_BITS = 18432
+#: Rows and bits of an ECP5 block RAM, which it may be configured for.
+_SHAPES = (512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)
+#: What an image is counted in: a block RAM without its parity bits, 2 KiB.
+_BLOCK_BYTES = 2048
 
 
 def add_arguments(parser):
@@ -27,28 +29,41 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
 
 
+def _blocks(rows, bits, copies=1):
+    """Return the block RAMs of memories of ``rows`` rows, as few as their shape allows."""
+    return copies * min(-(-rows // r) * -(-bits // b) for r, b in _SHAPES)
+
+
 def block_rams(config):
-    """Return the ECP5 block RAMs of each memory, estimated from its bits, by name."""
-    slots = config.slots
-    bits = {
-        "tape FIFO": 8 * config.fifo_bytes,
-        "vector memory, two copies": 2 * 36 * config.vector_words * slots,
-        "constant memory": 18 * config.constant_words,
-        "state memory": 36 * config.state_words * slots,
-        "code memory": 9 * config.code_words * slots,
-        "logit buffer": 36 * config.logit_words * slots,
-        "token ring": 2 * 36 * 1024 * slots,
-        "sigmoid and noise tables": 36 * 1024 + 2 * 18 * 1024,
-        "scalar registers": 41 * N_SCALARS * slots,
-        "link buffers": 3 * 9 * 2048,
+    """Return the ECP5 block RAMs of each memory by name, as Yosys should map it."""
+    slots, lanes = config.slots, config.vector_lanes
+    words = config.fifo_bytes // config.word_bytes
+    rows = {name: slots * getattr(config, f"{name}_words") // lanes
+            for name in ("vector", "state", "code")}
+    on_chip = {"tape memory": _blocks(config.memory_beats, 8 * config.memory_bytes)}
+    return (on_chip if config.on_chip else {}) | {
+        "tape FIFO": _blocks(words, 8 * config.word_bytes) if words > 16 else 0,
+        "vector memory, two copies": _blocks(rows["vector"], 32, 2 * lanes),
+        "constant memory": _blocks(config.constant_words // lanes, 16, lanes),
+        "state memory": _blocks(rows["state"], 32, lanes),
+        "code memory": _blocks(rows["code"] // slots, 8 * lanes, slots),
+        "results on their way": _blocks(512, 24 + 33 * lanes),
+        "logit buffer": _blocks(slots * config.logit_words, 32),
+        "candidates": _blocks(128 * slots, 32, 2),
+        "token queue and ring": _blocks(config.token_queue * slots, 18)
+        + _blocks(1024 * slots, 50),
+        "sigmoid and noise tables": _blocks(1024, 40, lanes) + 1,
+        "scalar registers": _blocks(N_SCALARS * slots, 41),
+        "counters and link": 1 + _blocks(2048, 8, 4),
     }
-    return {name: -(-size // _BLOCK_RAM_BITS) for name, size in bits.items()}
 
 
 def run(args):
     """Carry out the command; return the exit code."""
     model, config = load_model(args), preset(args.preset)
-    image = model.image(config)
+    # A model that needs more memory than there is shall be told by how much.
+    image = model.image(config.replace(memory_size=1 << 32))
+    missing = max(0, image.size - config.memory_size)
     tape = image.tapes["token"]
     rams = block_rams(config)
     zeros = sum(int((p.trits == 0).sum()) for p in model.projections.values())
@@ -63,7 +78,8 @@ def run(args):
         "formats": [vars(layer.formats) for layer in model.layers],
         "calibration": model.calibration,
         "preset": config.name, "memory_bytes_used": image.size,
-        "memory_size": config.memory_size, "token_tape_bytes": tape.size,
+        "memory_size": config.memory_size, "memory_missing": missing,
+        "image_blocks": -(-image.size // _BLOCK_BYTES), "token_tape_bytes": tape.size,
         "token_tape_overhead": round(tape.size * 5 / model.ternary_weights - 1, 4),
         "vector_words": [image.vector_words, config.vector_words],
         "constant_words": [image.constant_words, config.constant_words],
@@ -87,10 +103,14 @@ def run(args):
     print(f"on {config.name}:")
     print(f"  memory {image.size:,} of {config.memory_size:,} bytes; token tape {tape.size:,} "
           f"bytes, {facts['token_tape_overhead']:.2%} more than its weights")
+    if missing:
+        print(f"  DOES NOT FIT: {missing:,} bytes of memory too few"
+              + (f", {-(-missing // _BLOCK_BYTES)} block RAMs of 2 KiB" if config.on_chip else ""))
     for name in ("vector", "constant", "state", "code"):
         used, size = facts[f"{name}_words"]
         print(f"  {name} memory {used:,} of {size:,} words")
-    print(f"  block RAMs, estimated: {sum(rams.values())} (ULX3S-85F has 208)")
+    print(f"  block RAMs, estimated: {sum(rams.values())} (ULX3S-85F has 208)"
+          + (f"; the image takes {facts['image_blocks']} at 2 KiB each" if config.on_chip else ""))
     for name, count in rams.items():
         print(f"    {count:4} {name}")
     if code is not None:

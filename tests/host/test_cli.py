@@ -1,11 +1,13 @@
 """The command line: JSON, text on stdout alone, and one sentence for every kind of bad input."""
 
 import json
+import re
 
 import pytest
 
 from checkpoints import TINY_PATH
 from command_line import refused, run
+from trine.host.model import shipped_model
 
 GOLDEN = ["--device", "golden", "--preset", "tiny", "-m", str(TINY_PATH)]
 
@@ -106,6 +108,17 @@ def test_inspect(capsys):
     code, out, _ = run(capsys, "inspect", "-m", TINY_PATH, "--preset", "tiny", "--json")
     facts = json.loads(out)
     assert code == 0 and facts["ternary_weights"] == 2 * (4 * 24**2 + 3 * 24 * 52) + 29 * 24
+    assert facts["memory_missing"] == 0
+
+
+def test_inspect_counts_block_rams(capsys):
+    code, out, _ = run(capsys, "inspect", "-m", shipped_model("ulx3s"), "--preset", "onchip")
+    assert code == 0 and re.search(r"DOES NOT FIT: [\d,]+ bytes .* block RAMs of 2 KiB", out)
+    assert "145 tape memory" in out and "the image takes 463 at 2 KiB each" in out
+
+    _, out, _ = run(capsys, "inspect", "--json")
+    rams = json.loads(out)["block_rams"]
+    assert rams["vector memory, two copies"] == 8 and "tape memory" not in rams
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
