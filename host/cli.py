@@ -10,6 +10,7 @@ from trine.hw.flow.tools import BuildError
 from .commands import (
     bench,
     build,
+    estimate,
     evaluate,
     generate,
     import_checkpoint,
@@ -24,7 +25,7 @@ from .commands import (
 __all__ = ["main"]
 
 _COMMANDS = {"generate": generate, "train": train, "import": import_checkpoint,
-             "eval": evaluate,
+             "eval": evaluate, "estimate": estimate,
              "inspect": inspect, "trace": trace, "selftest": selftest,
              "bench": bench, "build": build, "program": program, "power": power}
 

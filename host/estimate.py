@@ -10,7 +10,7 @@ from trine.firmware.isa import Opcode
 from trine.firmware.model import Model
 from trine.firmware.program import Vectors
 from trine.hw.boards import find_board
-from trine.sim.timing.memory import SDRAM, GivenMemory, memory_of
+from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory
 from trine.sim.timing.outline import projections_code, shape_model, with_state_in_memory
 from trine.sim.timing.predict import predict
 
@@ -37,6 +37,8 @@ _ALL_PLAYED = 4_000_000
 #: Cells of an array's lane in one slot, drain included, and of a lane of the vector engine, as
 #: docs/area.md has them: lut4, ff, dsp.
 _UNIT, _VECTOR_LANE = (46, 73, 0), (1436, 4867, 14)
+#: Bytes of tape in a block RAM of an ECP5.
+_BLOCK_RAM_BYTES = 2048
 #: The most words a memory may have: addresses have 16 bits.
 _MOST_WORDS = 1 << 16
 
@@ -158,8 +160,8 @@ def _timed(target, config, board):
     """Return a new memory of the timing model."""
     if target.memory:
         return GivenMemory(burst_beats=config.burst_beats, efficiency=target.memory.efficiency)
-    if config.on_chip:
-        return memory_of(config)
+    if preset(target.preset).on_chip:
+        return BlockRAM(burst_beats=config.burst_beats)
     return SDRAM(clock_hz=config.clock_hz, geometry=board.geometry)
 
 
@@ -274,8 +276,8 @@ def estimate(model, name, target, progress=lambda count: None):
     tape_beats = math.ceil(tape_bytes(code, config.lanes) / config.memory_bytes)
     shares = Shares(*(min(1.0, n / cycles) for n in (tape_beats, steps, beats)))
     rams = sum(block_rams(config).values())
-    if config.on_chip:
-        rams += -(-needed // 2048)
+    if preset(target.preset).on_chip and not target.memory:
+        rams += -(-needed // _BLOCK_RAM_BYTES)
     watts, source = _power(target, board, config, clock_hz, shares, rams)
     return Estimate(
         model=name, shape=shape, board=board.name, preset=target.preset, config=config,
