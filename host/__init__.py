@@ -4,6 +4,10 @@ from .board import Board
 from .devices import open_board
 from .generate import Generation
 from .model import Model, shipped_model
+from .request import Request
 from .sampling import Sampling
+from .scheduler import Scheduler
+from .speculation import Speculation
 
-__all__ = ["Board", "Generation", "Model", "Sampling", "open_board", "shipped_model"]
+__all__ = ["Board", "Generation", "Model", "Request", "Sampling", "Scheduler", "Speculation",
+           "open_board", "shipped_model"]

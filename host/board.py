@@ -25,7 +25,7 @@ from trine.firmware.registers import (
 from .connection import Connection
 from .links import DeviceError
 
-__all__ = ["Board", "BoardError", "Counters"]
+__all__ = ["Board", "BoardError", "Counters", "beta_of"]
 
 #: Bytes of memory whose CRC the board is asked for at once.
 _CRC_PIECE = 65536
@@ -38,6 +38,17 @@ class BoardError(DeviceError):
     """The board is not what it should be, or fails; the message is one sentence for people."""
 
 
+def beta_of(temperature):
+    """Return BETA for a temperature, 0 for the likeliest token; BoardError beyond its range."""
+    if temperature <= 0:
+        return 0
+    beta = round(256 / temperature)
+    if not 1 <= beta <= 0xFFFF:
+        raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to 256; "
+                         f"take 0 for the likeliest token")
+    return beta
+
+
 @dataclass(frozen=True)
 class Counters:
     """The board's performance counters at one moment, by :class:`Counter`."""
@@ -46,6 +57,9 @@ class Counters:
 
     def __sub__(self, earlier):
         return Counters({c: (v - earlier.values[c]) % (1 << 64) for c, v in self.values.items()})
+
+    def __add__(self, other):
+        return Counters({c: (v + other.values[c]) % (1 << 64) for c, v in self.values.items()})
 
     def __getitem__(self, counter):
         return self.values[counter]
@@ -214,11 +228,15 @@ class Board:
         self.start(tape, count=1, active=(1 << self.config.slots) - 1)
         self.wait(State.IDLE)
 
-    def stop(self):
-        """End the run under way, at a token's boundary, and wait until the board is idle."""
+    def pause(self):
+        """End the run under way at a token's boundary; another may go on where it ended."""
         if self.status() != State.IDLE:
             self.write("STOP", 1)
             self.wait(State.IDLE)
+
+    def stop(self):
+        """End the run under way, at a token's boundary, and wait until the board is idle."""
+        self.pause()
         # A run that was broken off may have left tokens behind.
         self.write("RESET", 1)
 
@@ -272,9 +290,9 @@ class Board:
         """
         slots = sorted(slots)
         source = self._begin_text(slots, source)
-        counts = [self.read("TOKEN_COUNT", slot) for slot in slots]
+        counts = self.token_counts()
         self._chain("token", tokens, slots, source)
-        return [self.sampled(count, 1, slot)[0] for count, slot in zip(counts, slots)]
+        return [self.sampled(counts[slot], 1, slot)[0] for slot in slots]
 
     def _begin_text(self, slots, source):
         """Return the source of a chain; where a text begins, one whose position is 0."""
@@ -313,12 +331,8 @@ class Board:
 
         keep : also keep the 64 best rows for the host (:meth:`candidates`), which takes longer
         """
-        mode, beta = SampleMode.CANDIDATES if keep else SampleMode.ARGMAX, 0
-        if temperature > 0:
-            beta = round(256 / temperature)
-            if not 1 <= beta <= 0xFFFF:
-                raise BoardError(f"Temperature {temperature} is out of the board's range, 0.004 to "
-                                 f"256; take 0 for the likeliest token")
+        mode, beta = SampleMode.CANDIDATES if keep else SampleMode.ARGMAX, beta_of(temperature)
+        if beta:
             mode |= SampleMode.GUMBEL
         for name, word in (("SAMPLE_MODE", mode), ("BETA", beta), ("SEED", seed & 0xFFFFFFFF)):
             self.write(name, slot, word)
@@ -334,6 +348,10 @@ class Board:
         if part:
             self.connection.write(address("TOKEN_QUEUE", slot), part, keep=True)
         return len(part)
+
+    def token_counts(self):
+        """Return TOKEN_COUNT of every slot."""
+        return self.connection.read(address("TOKEN_COUNT", 0), self.config.slots)
 
     def sampled(self, first, count, slot=0):
         """Return (token, crc) of ring entries ``first`` ... ``first + count - 1``."""
@@ -355,11 +373,15 @@ class Board:
         order = np.lexsort((rows, -logits))[:count]
         return rows[order], logits[order]
 
-    def logits(self, count, slot=0):
-        """Return the last token's first ``count`` logits, int64 with 16 fraction bits."""
+    def check_logits(self, count):
+        """BoardError where the board does not keep ``count`` logits of a token."""
         if count > self.config.logit_words:
             raise BoardError(f"The board keeps {self.config.logit_words} logits of a token, the "
                              f"model has {count}; sample among the 64 best (--top-k 1 to 64)")
+
+    def logits(self, count, slot=0):
+        """Return the last token's first ``count`` logits, int64 with 16 fraction bits."""
+        self.check_logits(count)
         words = []
         while len(words) < count:
             part = min(256, count - len(words))

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from trine.firmware.registers import CANDIDATES, RunFlags, State
+from trine.firmware.registers import RunFlags, State
 
 from .board import Counters
+from .prefill import prefill_pays
 
 __all__ = ["Generation"]
 
@@ -20,9 +19,12 @@ class Generation:
     count : tokens to generate at most; None until the end token or until iteration is left
     sampling : :class:`trine.host.sampling.Sampling`; on_board : let the board sample
     end : token that ends the text and is not returned, or None
+    progress(count) : called with the number of tokens of the prompt that prefill has newly played
 
-    Leaving the iteration, also by an exception, leaves the board idle. Afterwards ``counters``
-    holds what the board counted and ``tokens`` what was generated.
+    On a board of several slots a long prompt goes through all of them at once; the text itself
+    takes one. Leaving the iteration, also by an exception, leaves the board idle. Afterwards
+    ``counters`` holds what the board counted, ``prompt_counters`` what it counted for prefill
+    before, and ``tokens`` what was generated.
     """
 
     board: object
@@ -32,103 +34,94 @@ class Generation:
     sampling: object
     on_board: bool = False
     end: int | None = None
+    progress: object = None
     slot: int = 0
     counters: Counters | None = None
+    prompt_counters: Counters | None = None
     tokens: list = field(default_factory=list)
 
     def __iter__(self):
-        before = self.board.counters()
+        before = begin = self.board.counters()
         try:
-            yield from self._on_board() if self.on_board else self._on_host()
+            if self._wanted():
+                rest = self._prefill()
+                begin = self.board.counters()
+                yield from self._text(rest)
         finally:
             self.board.stop()
-            self.counters = self.board.counters() - before
-
-    def _start(self, count, feedback):
-        """Queue the prompt, start the run and feed the rest of the prompt as room appears."""
-        board, slot = self.board, self.slot
-        first = board.read("TOKEN_COUNT", slot)
-        taken = board.queue(self.prompt, slot)
-        board.start("token", count=count, active=1 << slot, reset=1 << slot,
-                    feedback=feedback << slot, flags=RunFlags.TOKENS)
-        while taken < len(self.prompt):
-            board.status()
-            taken += board.queue(self.prompt[taken:], slot)
-            board.transport.pause(1e-4)
-        return first
+            self.prompt_counters = begin - before
+            self.counters = self.board.counters() - begin
 
     def _wanted(self):
         return self.count is None or len(self.tokens) < self.count
 
-    def _on_host(self):
-        board, slot = self.board, self.slot
-        if not self._wanted():
-            return
-        all_logits = self.sampling.top_k == 0 or self.sampling.top_k > CANDIDATES
-        board.sample_on_board(0, 0, slot, keep=not all_logits)
-        first = self._start(0, feedback=0)
-        plays = len(self.prompt)
+    def _prefill(self):
+        """Play what of the prompt goes through all slots; return the rest."""
+        slots = range(self.board.config.slots)
+        if not prefill_pays(self.board, self.prompt, len(slots)):
+            return self.prompt
+        self.slot = self.board.prefill(self.prompt[:-1], slots, progress=self.progress)
+        return self.prompt[-1:]
+
+    def _text(self, rest):
+        self.sampling.settle(self.board, self.slot, self.on_board)
+        yield from self._on_board(rest) if self.on_board else self._on_host(rest)
+
+    def _start(self, rest, plays):
+        """Start the run and feed the rest of the prompt; return the first token's ring number.
+
+        A board that feeds itself does so once the whole prompt is queued.
+        """
+        board, slot = self.board, 1 << self.slot
+        first = board.read("TOKEN_COUNT", self.slot) + len(rest) - 1
+        taken = board.queue(rest, self.slot)
+        feedback = slot if self.on_board else 0
+        board.start("token", count=plays, active=slot, reset=slot if rest is self.prompt else 0,
+                    feedback=feedback if taken == len(rest) else 0, flags=RunFlags.TOKENS)
+        if taken < len(rest):
+            while taken < len(rest):
+                board.status()
+                taken += board.queue(rest[taken:], self.slot)
+                board.transport.pause(1e-4)
+            board.change_slots(active=slot, feedback=feedback)
+        return first
+
+    def _sampled(self, first):
+        """Return how many tokens behind the ring number ``first`` the board has sampled, from 0."""
+        ahead = (self.board.read("TOKEN_COUNT", self.slot) - first) % (1 << 32)
+        return ahead if ahead < 1 << 31 else 0
+
+    def _on_host(self, rest):
+        board = self.board
+        first = self._start(rest, 0)
         while self._wanted():
             # Waiting with every queued token taken: the logits of the newest play stand still.
             board.wait(State.WAITING)
-            while (board.read("TOKEN_COUNT", slot) - first) % (1 << 32) < plays:
+            while self._sampled(first) <= len(self.tokens):
                 board.transport.pause(1e-4)
                 board.wait(State.WAITING)
-            if all_logits:
-                logits = board.logits(self.model.vocab_size, slot)
-                rows = np.argsort(-logits, kind="stable")
-                logits = logits[rows]
-            else:
-                rows, logits = board.candidates(slot)
-            token = self.sampling.choose(rows, logits, self.prompt + self.tokens)
+            token = self.sampling.choose_of(board, self.slot, self.model.vocab_size,
+                                            self.prompt + self.tokens)
             if token == self.end:
                 return
             self.tokens.append(token)
             yield token
             if self._wanted():
-                board.queue([token], slot)
-                plays += 1
+                board.queue([token], self.slot)
 
-    def _on_board(self):
-        board, slot = self.board, self.slot
-        if not self._wanted():
-            return
-        board.sample_on_board(self.sampling.temperature, self.sampling.seed, slot)
-        plays = 0 if self.count is None else len(self.prompt) + self.count - 1
-        # While the prompt is fed in pieces the board must wait for the host, not go on by itself.
-        fits = len(self.prompt) <= board.config.token_queue
-        if not fits:
-            yield from self._feedback_by_host()
-            return
-        first = self._start(plays, feedback=1)
-        seen = len(self.prompt) - 1
+    def _on_board(self, rest):
+        board = self.board
+        first = self._start(rest, 0 if self.count is None else len(rest) - 1 + self.count)
         while self._wanted():
             state = board.status()
-            ready = (board.read("TOKEN_COUNT", slot) - first) % (1 << 32) - seen
-            for token, _ in board.sampled(first + seen, max(0, ready), slot):
+            seen = len(self.tokens)
+            ready = self._sampled(first) - seen
+            for token, _ in board.sampled((first + seen) % (1 << 32), max(0, ready), self.slot):
                 if token == self.end or not self._wanted():
                     return
-                seen += 1
                 self.tokens.append(token)
                 yield token
             if ready <= 0:
                 if state == State.IDLE:
                     return
                 board.transport.pause(1e-4)
-
-    def _feedback_by_host(self):
-        """Sample on the board, but hand each token back: for prompts longer than the queue."""
-        board, slot = self.board, self.slot
-        first = self._start(0, feedback=0)
-        plays = len(self.prompt)
-        while self._wanted():
-            while (board.read("TOKEN_COUNT", slot) - first) % (1 << 32) < plays:
-                board.status()
-                board.transport.pause(1e-4)
-            (token, _), = board.sampled(first + plays - 1, 1, slot)
-            if token == self.end:
-                return
-            self.tokens.append(token)
-            yield token
-            board.queue([token], slot)
-            plays += 1

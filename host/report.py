@@ -15,7 +15,8 @@ class Report:
     """Figures of one generation.
 
     model : the :class:`Model`; config : the board's configuration; counters : what the board
-    counted over the generation; seconds : wall-clock time of it, for a board on a port; board :
+    counted over the generation, prompt_counters what before it while the prompt went through all
+    slots; seconds : wall-clock time of it, for a board on a port; board :
     name of the board whose power is estimated; reading : its :class:`.meter.Reading`, or None
     """
 
@@ -31,31 +32,47 @@ class Report:
     simulated_cycles: int | None = None
     board: str = REFERENCE_BOARD
     reading: object = None
+    prompt_counters: object = None
+
+    @property
+    def cycles_per_play(self):
+        """Mean cycles of a play of the tape, or None on a device that knows no time."""
+        return self.counters.cycles_per_token
+
+    @property
+    def tokens_per_play(self):
+        """Tokens that a play gives."""
+        return 1
 
     @property
     def cycles_per_token(self):
         """Mean cycles a token, or None on a device that knows no time."""
-        return self.counters.cycles_per_token
+        return self.cycles_per_play
 
     @property
     def roofline(self):
         """Share of the memory's peak that went into ternary weights, or None."""
-        if self.cycles_per_token is None:
+        if self.cycles_per_play is None:
             return None
         ideal = self.model.ternary_weights / 5 / self.config.memory_bytes
-        return ideal / self.cycles_per_token
+        return ideal / self.cycles_per_play
 
     @property
     def tokens_per_second(self):
         """Tokens a second at the board's clock, or None."""
-        if self.cycles_per_token is None:
+        if self.cycles_per_play is None or not self.tokens_per_play:
             return None
-        return self.config.clock_hz / self.cycles_per_token
+        return self.config.clock_hz * self.tokens_per_play / self.cycles_per_play
+
+    @property
+    def prompt_cycles(self):
+        """Cycles while prompts went through all slots."""
+        return self.prompt_counters[Counter.CYCLES] if self.prompt_counters else 0
 
     @property
     def power(self):
         """The :class:`.power.Estimate` of the board, or None."""
-        if self.cycles_per_token is None:
+        if self.tokens_per_second is None:
             return None
         digest = self.config.digest()
         preset = next((name for name, known in PRESETS.items() if known.digest() == digest), "")
@@ -89,22 +106,28 @@ class Report:
             "nanojoules_per_weight": None if power is None else power.watts.scaled(
                 1e9 / speed / self.model.ternary_weights).as_dict(3),
             "host_wait_cycles": (self.counters[Counter.CAUSE_HOST] if speed else None),
+            "prompt_cycles": self.prompt_cycles,
             "saturations": self.counters[Counter.SATURATIONS],
             "simulated_cycles_per_second": simulated,
         }
 
-    def lines(self):
-        """Yield the report as lines of text."""
+    def _head(self):
         yield (f"{self.prompt_tokens} prompt tokens, {self.generated_tokens} generated, "
                f"seed {self.seed}")
-        if self.cycles_per_token is None:
+
+    def lines(self):
+        """Yield the report as lines of text."""
+        yield from self._head()
+        if self.tokens_per_second is None:
             yield "golden model: no gateware ran, so there is no speed to report"
             return
         figures = self.as_dict()
         watts, joules = figures["watts"], figures["joules_per_token"]
-        yield (f"{figures['cycles_per_token']:,.0f} cycles a token, {self.roofline:.1%} of the "
-               f"memory's roofline")
-        yield (f"{figures['tokens_per_second']:.0f} tokens/s and "
+        if self.prompt_cycles:
+            yield f"{self.prompt_cycles:,} cycles for what of the prompt went through all slots"
+        yield (f"{self.cycles_per_token:,.0f} cycles a token, {self.roofline:.1%} of the memory's "
+               f"roofline")
+        yield (f"{self.tokens_per_second:.0f} tokens/s and "
                f"{figures['weights_per_second'] / 1e9:.2f} G weights/s at "
                f"{self.config.clock_hz / 1e6:g} MHz ({self.clock_source} clock)")
         how = f"{self.reading.text}:" if self.reading else "estimated"

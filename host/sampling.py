@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trine.firmware.isa import LOGIT_FRACTION
+from trine.firmware.registers import CANDIDATES
 
 __all__ = ["Sampling"]
 
@@ -37,6 +38,28 @@ class Sampling:
             if not low <= value <= high:
                 raise ValueError(f"{name.replace('_', '-')} must be {low} to {high}, not {value}")
         self._rng = np.random.default_rng(self.seed)
+
+    @property
+    def all_logits(self):
+        """Whether the host needs more than the best rows, which the board keeps."""
+        return not 1 <= self.top_k <= CANDIDATES
+
+    def settle(self, board, slot, on_board):
+        """Let a slot of ``board`` sample by temperature itself, or keep what the host needs."""
+        if on_board:
+            board.sample_on_board(self.temperature, self.seed, slot)
+        else:
+            board.sample_on_board(0, 0, slot, keep=not self.all_logits)
+
+    def choose_of(self, board, slot, vocab_size, recent):
+        """Return one of the rows behind a slot's last token: :meth:`choose`."""
+        if self.all_logits:
+            logits = board.logits(vocab_size, slot)
+            rows = np.argsort(-logits, kind="stable")
+            logits = logits[rows]
+        else:
+            rows, logits = board.candidates(slot)
+        return self.choose(rows, logits, recent)
 
     def choose(self, rows, logits, recent):
         """Return one of ``rows``.
