@@ -235,6 +235,13 @@ class Sequencer(wiring.Component):
                 m.next = "Dispatch"
 
             with m.State("Dispatch"):
+                # At once, even where the tape has ended: nothing is asked of them any more then.
+                with m.If(~busy & (kind != Kind.SCALAR)):
+                    m.d.sync += [
+                        stat.eq(decoder.stat),
+                        operand.eq(decoder.operand),
+                        fill_left.eq(decoder.vector.length),
+                    ]
                 with m.If(position.beyond):
                     fail(Error.TAPE_ENDED)
                 with m.Else():
@@ -250,11 +257,6 @@ class Sequencer(wiring.Component):
                                 begin()
                         with m.Default():
                             with m.If(~busy):
-                                m.d.sync += [
-                                    stat.eq(decoder.stat),
-                                    operand.eq(decoder.operand),
-                                    fill_left.eq(decoder.vector.length),
-                                ]
                                 issue()
 
             with m.State("Issue"):
