@@ -1,9 +1,12 @@
 """Print docs/area.md: what the gateware takes on each board, by component, and its Fmax.
 
     trine build --board ulx3s-85f --every-seed      (and the other boards)
-    python tools/area.py build/*/report.json > docs/area.md
+    python tools/placed.py build/*/report.json
+    trine generate -n 160 --seed 1 --json > run.json
+    python tools/area.py --run run.json build/*/report.json > docs/area.md
 
-The first report's components are listed.
+The first report's components are listed. Watts are those of what is placed, so tools/placed.py
+comes first.
 """
 
 import argparse
@@ -11,6 +14,7 @@ import json
 from pathlib import Path
 
 from trine.firmware.config import preset
+from trine.host.power import estimate_board
 from trine.hw.boards import find_board
 from trine.hw.flow.placement import KINDS, with_parts
 
@@ -26,6 +30,26 @@ def board_rows(reports):
                          for seed in report["seeds"])
         yield (f"| {find_board(report['board']).title} | {report['clock_hz'] / 1e6:g} | {used} | "
                f"{fmax} | {report['build_seconds'] / 60:.0f} min |")
+
+
+def speed_rows(reports, run):
+    """Yield a table row for each board that closes: what ``run`` comes to there."""
+    weights = run["weights_per_second"] / run["tokens_per_second"]
+    for report in reports:
+        if not report["closed"]:
+            continue
+        clock = report["clock_hz"]
+        tokens = clock / run["cycles_per_token"]
+        watts = estimate_board(report["board"], report["preset"], clock).watts
+
+        def spread(value, digits):
+            return (f"{value.typical:.{digits}f} ({value.low:.{digits}f} to "
+                    f"{value.high:.{digits}f})")
+
+        yield (f"| {find_board(report['board']).title} | {clock / 1e6:g} | {tokens:.0f} | "
+               f"{tokens * weights / 1e9:.2f} | {spread(watts, 2)} | "
+               f"{spread(watts.scaled(1e3 / tokens), 2)} | "
+               f"{spread(watts.scaled(1e9 / (tokens * weights)), 2)} |")
 
 
 def component_rows(report):
@@ -48,7 +72,7 @@ def path_rows(report):
         yield f"| `{where}` | {step['levels'] or ''} | {step['ns']:.2f} |"
 
 
-def page(reports):
+def page(reports, run):
     """Yield the lines of docs/area.md."""
     first = reports[0]
     config, path = preset(first["preset"]), first["critical_path"]
@@ -66,6 +90,12 @@ def page(reports):
         "| board | MHz asked for | " + " | ".join(_HEADS.values())
         + " | Fmax in MHz (seed) | build |",
         "| --- " * (len(_HEADS) + 4) + "|", *board_rows(reports), "",
+        "The shipped model at the clock asked for, where that closes: "
+        f"{run['cycles_per_token']:,.0f} cycles a token, counted over {run['generated_tokens']} "
+        "tokens on the simulated board. Watts are estimates, typical and their range: "
+        "[power](power.md).", "",
+        "| board | MHz | tokens/s | G weights/s | W | mJ/token | nJ/weight |",
+        "| --- " * 7 + "|", *speed_rows(reports, run), "",
         f"## Components on the {find_board(first['board']).title}", "",
         f"Each with what is in it. A cell belongs to the component whose signal it is named after; "
         f"optimisation across components blurs their borders a little. The array of {config.lanes} "
@@ -82,9 +112,12 @@ def page(reports):
 def main():
     """Read the reports and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, type=Path, metavar="run.json",
+                        help="what trine generate --json printed")
     parser.add_argument("reports", nargs="+", type=Path, metavar="report.json")
     args = parser.parse_args()
-    print("\n".join(page([json.loads(path.read_text()) for path in args.reports])))
+    reports = [json.loads(path.read_text()) for path in args.reports]
+    print("\n".join(page(reports, json.loads(args.run.read_text()))))
 
 
 if __name__ == "__main__":
