@@ -17,7 +17,7 @@ MAGIC = int.from_bytes(b"TRNE", "little")
 #: Changes with anything on this page.
 PROTOCOL_VERSION = 1
 #: Changes with the gateware's registers or behaviour.
-GATEWARE_VERSION = 1
+GATEWARE_VERSION = 2
 #: Most data bytes of one command or reply.
 DATA_MAX = 1024
 #: Most bytes that one MEM_CRC covers: it bounds the time of every command.

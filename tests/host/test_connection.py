@@ -97,7 +97,7 @@ def test_hello():
     connection = Connection(LoopbackTransport(LoggingBoard(gateware_version=7).receive))
 
     assert connection.hello() == Greeting(protocol=PROTOCOL_VERSION, gateware=7)
-    assert GATEWARE_VERSION == 1
+    assert GATEWARE_VERSION == 2
 
 
 def test_registers():
