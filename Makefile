@@ -5,11 +5,12 @@
 #   make test         the test suite                         (ARGS='-k array' chooses tests)
 #   make test-train   installs PyTorch, trains 200 steps, checks the export
 #   make test-wheel   installs the wheel in an empty folder and generates two tokens
+#   make results      measures again and writes docs/results.md; some ten minutes
 #   make token-370m   one token of a 370 M model on a hypothetical board, equal to golden; minutes
 #   make lint         ruff
 #   make clean        removes .venv and build/
 
-.PHONY: generate bitstream test test-train test-wheel token-370m lint clean
+.PHONY: generate bitstream test test-train test-wheel results token-370m lint clean
 .DEFAULT_GOAL := generate
 
 BIN := .venv/bin
@@ -47,6 +48,10 @@ test-wheel: .venv/runtime.stamp
 	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt build/wheel/*.whl
 	@cd build/wheel && venv/bin/trine generate -n 2 --seed 1 --json
+
+results: .venv/runtime.stamp
+	@$(BIN)/python tools/measure.py && $(BIN)/python tools/choose.py && \
+		$(BIN)/python tools/results.py
 
 token-370m: .venv/runtime.stamp
 	@$(BIN)/python tools/token_370m.py

@@ -5,13 +5,15 @@ from statistics import mean, stdev
 
 import numpy as np
 
+from trine.firmware.assembler import decode_words, payload_bytes
 from trine.firmware.config import PRESETS
+from trine.firmware.isa import Opcode
 from trine.firmware.registers import Counter, RunFlags, State
 
 from .board import BoardError
 from .power import REFERENCE_BOARD, estimate_board, read_placed, shares_of
 
-__all__ = ["CAUSES", "Result", "clock_source", "measure", "run_tokens"]
+__all__ = ["CAUSES", "Result", "clock_source", "matrices", "measure", "run_tokens"]
 
 #: Causes of cycles by their name in a report; waiting for the host is no part of a token.
 CAUSES = {counter.name.removeprefix("CAUSE_").lower(): counter for counter in Counter
@@ -50,6 +52,21 @@ def run_tokens(board, prompts, count, *, feedback=False, progress=None):
     return board.counters() - before
 
 
+def matrices(image, config, name):
+    """Return (weights, first byte, last byte + 1) of each matrix on one of an image's tapes."""
+    tape = image.tapes[name]
+    start = tape.base * config.memory_bytes
+    data, offset, found, opcode = image.data[start:start + tape.size], 0, [], None
+    while opcode != Opcode.END:
+        instruction, offset = decode_words(data, offset)
+        opcode, fields = instruction.opcode, instruction.fields
+        end = offset + payload_bytes(instruction, config.lanes)
+        if opcode == Opcode.MATVEC:
+            found.append((fields["rows"] * fields["cols"], offset, end))
+        offset = end
+    return found
+
+
 def clock_source(board):
     """Return the source of the board's clock: a placement that reached it counts for more."""
     if board.clock_source != "assumed":
@@ -67,6 +84,7 @@ class Result:
 
     test : "pp64" for 64 tokens of a prompt, "tg32" for 32 generated ones
     preset, model : names; weights : ternary weights that a token uses; slots : those in use
+    tokens : of all slots together, in each repetition
     config, source : the board's configuration, and the source of its clock
     counters : the board's :class:`.board.Counters`, one for each repetition
     watts : :class:`.power.Watts`, estimated as ``watts_source`` says
@@ -77,6 +95,7 @@ class Result:
     model: str
     weights: int
     slots: int
+    tokens: int
     config: object
     source: str
     counters: list = field(repr=False)
@@ -85,7 +104,7 @@ class Result:
 
     @property
     def cycles_per_token(self):
-        """Mean cycles from one token of a slot to its next; its neighbours' pass in the same."""
+        """Mean cycles from one token of a slot to its next; those of all slots pass in them."""
         return mean(counters.cycles_per_token for counters in self.counters)
 
     @property
@@ -102,7 +121,8 @@ class Result:
     @property
     def tokens_per_second(self):
         """Tokens a second of all slots together."""
-        return self.slots * self.config.clock_hz / self.cycles_per_token
+        plays = mean(counters[Counter.TOKENS] for counters in self.counters)
+        return self.tokens / plays * self.config.clock_hz / self.cycles_per_token
 
     @property
     def cycles_by_cause(self):
@@ -136,6 +156,9 @@ def measure(board, model, *, prompt=64, generate=32, repetitions=1, slots=None, 
             power_board=REFERENCE_BOARD, reading=None, progress=None):
     """Return a :class:`Result` for each test: ``prompt`` tokens taken, ``generate`` tokens made.
 
+    With several slots the prompt is one text, whose consecutive positions fill them; each slot
+    generates its own.
+
     board : :class:`.board.Board` that holds the model; a test of no tokens is left out
     slots : slots in use; all of the board's where it is None
     preset : name of the board's configuration; None for the one that it says to be
@@ -151,14 +174,29 @@ def measure(board, model, *, prompt=64, generate=32, repetitions=1, slots=None, 
     preset = preset or next((n for n, known in PRESETS.items() if known.digest() == digest),
                             "custom")
     rng = np.random.default_rng(1)
+    prefills = slots > 1 and "prefill" in board.image.tapes
+
+    def process():
+        if not prefills:
+            return run_tokens(board, rng.integers(model.vocab_size, size=(slots, prompt)).tolist(),
+                              prompt, progress=progress)
+        before = board.counters()
+        board.prefill(rng.integers(model.vocab_size, size=prompt).tolist(), range(slots),
+                      progress=progress)
+        return board.counters() - before
+
+    def create():
+        return run_tokens(board, rng.integers(model.vocab_size, size=(slots, 1)).tolist(),
+                          generate, feedback=True, progress=progress)
+
     results = []
-    for name, count in ("pp", prompt), ("tg", generate):
+    for name, count, run, tokens, tape in (
+            ("pp", prompt, process, prompt if prefills else slots * prompt,
+             "prefill" if prefills else "token"),
+            ("tg", generate, create, slots * generate, "token")):
         if not count:
             continue
-        given = count if name == "pp" else 1
-        counters = [run_tokens(board, rng.integers(model.vocab_size, size=(slots, given)).tolist(),
-                               count, feedback=name == "tg", progress=progress)
-                    for _ in range(repetitions)]
+        counters = [run() for _ in range(repetitions)]
         if counters[0].cycles_per_token is None:
             raise BoardError("The golden model knows no time, so there is nothing to measure; take "
                              "the simulated board or one on a port")
@@ -166,6 +204,7 @@ def measure(board, model, *, prompt=64, generate=32, repetitions=1, slots=None, 
                                reading=reading)
         results.append(Result(
             test=f"{name}{count}", preset=preset, model=model.card.get("name", "unnamed"),
-            weights=model.ternary_weights, slots=slots, config=config, source=clock_source(board),
+            weights=sum(count for count, _, _ in matrices(board.image, config, tape)),
+            slots=slots, tokens=tokens, config=config, source=clock_source(board),
             counters=counters, watts=power.watts, watts_source=power.source))
     return results

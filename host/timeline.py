@@ -5,12 +5,10 @@ from html import escape
 
 import numpy as np
 
-from trine.firmware.assembler import decode_words, payload_bytes
-from trine.firmware.isa import Opcode
 from trine.firmware.registers import Cause
 from trine.hw.core import Activity
 
-from .bench import run_tokens
+from .bench import matrices, run_tokens
 
 __all__ = ["Timeline", "draw", "record"]
 
@@ -69,20 +67,6 @@ def _fields(record):
     return members
 
 
-def _matrices(image, config):
-    """Return (first byte, last byte + 1) of each matrix on the token tape."""
-    tape = image.tapes["token"]
-    start = tape.base * config.memory_bytes
-    data, offset, found, opcode = image.data[start:start + tape.size], 0, [], None
-    while opcode != Opcode.END:
-        instruction, offset = decode_words(data, offset)
-        opcode, size = instruction.opcode, payload_bytes(instruction, config.lanes)
-        if opcode == Opcode.MATVEC:
-            found.append((offset, offset + size))
-        offset += size
-    return found
-
-
 def record(board, model):
     """Return the :class:`Timeline` of the last layer and the head of a token.
 
@@ -100,15 +84,15 @@ def record(board, model):
     again = np.flatnonzero(np.diff(position) < 0)
     recorded, position = (each[again[0] + 1:again[1] + 1] for each in (recorded, position))
 
-    matrices = _matrices(model.image(config), config)
-    per_layer = (len(matrices) - 1) // model.n_layers
+    found = [span for _, *span in matrices(board.image, config, "token")]
+    per_layer = (len(found) - 1) // model.n_layers
     names = [*_MIXER, *["gate, up"] * (per_layer - len(_MIXER) - 1), "down"]
-    layer = matrices[-per_layer - 1:-1]
+    layer = found[-per_layer - 1:-1]
     first = 0
     if model.n_layers > 1:
-        first = int(np.searchsorted(position, matrices[-per_layer - 2][1]))
+        first = int(np.searchsorted(position, found[-per_layer - 2][1]))
     spans = []
-    for name, span in zip([*names, "head"], [*layer, matrices[-1]]):
+    for name, span in zip([*names, "head"], [*layer, found[-1]]):
         a, b = (int(at) - first for at in np.searchsorted(position, span))
         if spans and spans[-1][0] == name:
             a = spans.pop()[1]

@@ -8,6 +8,7 @@ import pytest
 from command_line import refused, run
 from trine.firmware.config import preset
 from trine.firmware.registers import Counter
+from trine.host.bench import measure
 from trine.host.board import Board
 from trine.host.commands.selftest import compare
 from trine.host.simulated import SimulatedTransport
@@ -50,6 +51,24 @@ def test_markdown_and_csv(capsys):
     code, out, _ = run(capsys, *BENCH, "-p", 0, "-n", 2, "-o", "csv")
     (row,) = csv.DictReader(out.splitlines())
     assert code == 0 and row["test"] == "tg2" and float(row["cycles_by_cause_array"]) > 0
+
+
+def test_slots():
+    """Each slot generates its own text, and one prompt fills them all."""
+    model = synthetic_model(parse_shape(MODEL))
+    config = preset("tiny").replace(slots=3)
+    with Board(SimulatedTransport(config), "assumed") as board:
+        board.upload(model.image(config))
+        prompt, generated = measure(board, model, prompt=7, generate=2)
+    assert (prompt.tokens, prompt.slots) == (7, 3) and generated.tokens == 6
+    # Three plays: one token, three, three.
+    cycles = sum(c[Counter.CYCLES] - c[Counter.CAUSE_HOST] for c in prompt.counters)
+    assert prompt.counters[0][Counter.TOKENS] == 3
+    assert prompt.tokens_per_second == pytest.approx(7 * config.clock_hz / cycles)
+    assert generated.tokens_per_second == pytest.approx(
+        3 * config.clock_hz / generated.cycles_per_token)
+    # A prompt needs neither the head nor what follows the last state.
+    assert prompt.weights < generated.weights == model.ternary_weights
 
 
 @pytest.mark.parametrize("arguments, why", [

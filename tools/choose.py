@@ -1,0 +1,80 @@
+"""Choose FIFO, lanes and vector lanes by their cycles: a sweep around a preset.
+
+    python tools/choose.py [--preset ulx3s] [--slots 1] [--gateware]
+
+Every size in turn is varied with the others as in the preset, for the shipped model and for a
+synthetic one of 25 M ternary weights. Cycles are those of the timing model (sim/timing), which is
+held equal to the gateware; with --gateware each machine is built and counts by itself, minutes
+apiece. Writes a record.
+"""
+
+import argparse
+import sys
+
+from record import write_record
+from tqdm import tqdm
+
+from trine.firmware.config import preset
+from trine.host.bench import run_tokens
+from trine.host.board import Board
+from trine.host.model import Model, shipped_model
+from trine.host.simulated import SimulatedTransport
+from trine.host.synthetic import parse_shape, synthetic_model
+from trine.sim.timing.predict import predict, token_code
+
+SWEEP = {"fifo_bytes": (2048, 4096, 8192, 16384, 32768), "lanes": (10, 20, 40),
+         "vector_lanes": (1, 2, 4)}
+#: Tokens of a run.
+PLAYS = 3
+
+
+def predicted(config, model):
+    """Return the cycles of a token, by the timing model."""
+    image = model.image(config)
+    return predict(config, token_code(image, config), plays=PLAYS,
+                   base=image.tapes["token"].base).cycles_per_token
+
+
+def counted(config, model):
+    """Return the cycles of a token, by the gateware."""
+    with Board(SimulatedTransport(config), "assumed") as board:
+        image = model.image(config)
+        board.transport.load(image.data)
+        board.adopt(image)
+        return run_tokens(board, [[0]] * config.slots, PLAYS, feedback=True).cycles_per_token
+
+
+def main():
+    """Sweep, print a table and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="ulx3s")
+    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--gateware", action="store_true")
+    args = parser.parse_args()
+    usual = preset(args.preset)
+    usual = usual.replace(slots=args.slots)
+    models = {"shipped": Model.load(shipped_model()),
+              "synthetic-25m": synthetic_model(parse_shape("synthetic-25m"))}
+    machines = [(field, value) for field, values in SWEEP.items() if hasattr(usual, field)
+                for value in values]
+    measure = counted if args.gateware else predicted
+    rows = []
+    for field, value in tqdm(machines, unit="machine", disable=None, file=sys.stderr):
+        config = usual.replace(**{field: value})
+        row = {"field": field, "value": value, "chosen": value == getattr(usual, field)}
+        for name, model in models.items():
+            cycles = measure(config, model)
+            row[name] = {"cycles_per_token": round(cycles, 1), "roofline": round(
+                model.ternary_weights / 5 / config.memory_bytes / cycles, 4)}
+        rows.append(row)
+        print(field, value, *(f"{name} {row[name]['roofline']:.2%}" for name in models),
+              flush=True)
+    name = "choice" if args.slots == 1 else f"choice_{args.slots}_slots"
+    write_record(name, f"python tools/choose.py --preset {args.preset} --slots {args.slots}"
+                       f"{' --gateware' if args.gateware else ''}", preset=args.preset,
+                 slots=args.slots, source="gateware" if args.gateware else "timing model",
+                 rows=rows)
+
+
+if __name__ == "__main__":
+    main()
