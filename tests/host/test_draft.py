@@ -40,12 +40,13 @@ def test_the_longest_match_counts_and_of_those_the_latest():
 
 def test_a_repeated_phrase_fills_the_draft():
     assert PromptLookup([5, 6, 7, 6, 7]).propose(5) == [6, 7, 6, 7, 6]
-    assert PromptLookup([4, 4]).propose(3) == [4, 4, 4]
+    assert PromptLookup([4, 4, 4]).propose(3) == [4, 4, 4]
 
 
 def test_nothing_earlier_gives_no_draft():
     assert PromptLookup([]).propose(4) == PromptLookup([1, 2, 3]).propose(4) == []
-    assert PromptLookup([1, 2, 1], shortest=2).propose(4) == []
+    assert PromptLookup([1, 2, 1]).propose(4) == []
+    assert PromptLookup([1, 2, 1], shortest=1).propose(4) == [2, 1, 2, 1]
 
 
 def test_a_range_that_is_none():
