@@ -99,7 +99,10 @@ class TokenFeed(wiring.Component):
         m = Module()
 
         slots = self.config.slots
-        positions = Array(self.positions)
+        # A reset of the machine leaves them as they are: a stream may go on.
+        kept = Signal.like(self.positions, reset_less=True)
+        m.d.comb += self.positions.eq(kept)
+        positions = Array(kept)
         inputs = Array(Signal(TOKEN_BITS, name=f"input_{n}") for n in range(slots))
         samples = Array(Signal(TOKEN_BITS, name=f"sample_{n}") for n in range(slots))
         has_sample = Signal(slots)
