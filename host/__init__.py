@@ -8,6 +8,7 @@ from .request import Request
 from .sampling import Sampling
 from .scheduler import Scheduler
 from .speculation import Speculation
+from .stream_state import StreamState, restore_stream, save_stream
 
 __all__ = ["Board", "Generation", "Model", "Request", "Sampling", "Scheduler", "Speculation",
-           "open_board", "shipped_model"]
+           "StreamState", "open_board", "restore_stream", "save_stream", "shipped_model"]

@@ -131,6 +131,7 @@ def board_distance(board, model, text, progress=None):
     inputs, targets = _inputs(model.tokenizer, text)
     golden, nats, mismatches = MLGRU(model), np.zeros(2), 0
     readable = model.vocab_size <= board.config.logit_words
+    board.sample_on_board(0, 0)
     first = board.read("TOKEN_COUNT", 0)
     board.start("token", count=0, reset=1, flags=RunFlags.TOKENS)
     try:

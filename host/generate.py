@@ -20,11 +20,13 @@ class Generation:
     sampling : :class:`trine.host.sampling.Sampling`; on_board : let the board sample
     end : token that ends the text and is not returned, or None
     progress(count) : called with the number of tokens of the prompt that prefill has newly played
+    fresh : whether a new text begins; else that of ``slot`` goes on (:mod:`.stream_state`), and the
+    prompt holds what it has not taken yet
 
     On a board of several slots a long prompt goes through all of them at once; the text itself
     takes one. Leaving the iteration, also by an exception, leaves the board idle. Afterwards
     ``counters`` holds what the board counted, ``prompt_counters`` what it counted for prefill
-    before, and ``tokens`` what was generated.
+    before, ``tokens`` what was generated, and ``slot`` tells which slot holds the text's state.
     """
 
     board: object
@@ -36,6 +38,7 @@ class Generation:
     end: int | None = None
     progress: object = None
     slot: int = 0
+    fresh: bool = True
     counters: Counters | None = None
     prompt_counters: Counters | None = None
     tokens: list = field(default_factory=list)
@@ -58,7 +61,7 @@ class Generation:
     def _prefill(self):
         """Play what of the prompt goes through all slots; return the rest."""
         slots = range(self.board.config.slots)
-        if not prefill_pays(self.board, self.prompt, len(slots)):
+        if not self.fresh or not prefill_pays(self.board, self.prompt, len(slots)):
             return self.prompt
         self.slot = self.board.prefill(self.prompt[:-1], slots, progress=self.progress)
         return self.prompt[-1:]
@@ -76,7 +79,8 @@ class Generation:
         first = board.read("TOKEN_COUNT", self.slot) + len(rest) - 1
         taken = board.queue(rest, self.slot)
         feedback = slot if self.on_board else 0
-        board.start("token", count=plays, active=slot, reset=slot if rest is self.prompt else 0,
+        begins = self.fresh and rest is self.prompt
+        board.start("token", count=plays, active=slot, reset=slot if begins else 0,
                     feedback=feedback if taken == len(rest) else 0, flags=RunFlags.TOKENS)
         if taken < len(rest):
             while taken < len(rest):
