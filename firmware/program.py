@@ -28,7 +28,8 @@ __all__ = ["GAIN_SHIFT", "Constants", "Vectors", "mlgru_token"]
 GAIN_SHIFT = 15
 
 # Scalar registers. 0 is the one that drops what is written to it.
-_SQUARES, _ABSMAX, _SCALE, _INVERSE, _RMS, _FIRST, _TEMP, _TOTAL = range(1, 9)
+(_SQUARES, _INNER_SQUARES, _ABSMAX, _SCALE, _INVERSE, _RMS, _FIRST, _TEMP,
+ _TOTAL) = range(1, 10)
 
 
 @dataclass
@@ -130,20 +131,40 @@ class _Writer:
             self.op(Opcode.SCALAR_MULTIPLY, dst=dst, a=dst, b=before)
 
     def double_norm(self, name, norm):
-        """_RMS = the factor of block norm and inner norm; _SQUARES holds the residual's squares."""
-        model = self.model
-        self.rms(_FIRST, _SQUARES, model.dim, model.residual_fraction)
-        self.gain(name, norm, self.at.residual, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
-        fraction = model.residual_fraction + norm.fraction - GAIN_SHIFT
-        self.rms(_RMS, _SQUARES, model.dim, fraction, before=_FIRST)
+        """Return what emits _RMS = the factor of block norm and inner norm.
 
-    def quantize(self, name, gain, a, dst, fraction):
-        """Make the codes of a * gain; _ABSMAX keeps its size. Return the product's fraction."""
+        _SQUARES holds the residual's squares.
+        """
+        model = self.model
+        self.gain(name, norm, self.at.residual, statistic=Statistic.SUM_SQUARES,
+                  stat=_INNER_SQUARES)
+        fraction = model.residual_fraction + norm.fraction - GAIN_SHIFT
+
+        def emit():
+            self.rms(_FIRST, _SQUARES, model.dim, model.residual_fraction)
+            self.rms(_RMS, _INNER_SQUARES, model.dim, fraction, before=_FIRST)
+        return emit
+
+    def prepare(self, name, gain, a, dst, fraction):
+        """Multiply a by a gain into dst; _ABSMAX keeps its size. Return the product's fraction.
+
+        The factor for its codes takes the scalar unit a while: another vector instruction should
+        come before :meth:`quantize`, if there is one.
+        """
         self.gain(name, gain, a, dst, statistic=Statistic.ABSMAX, stat=_ABSMAX)
         self.op(Opcode.SCALAR_RECIP, dst=_INVERSE, a=_ABSMAX)
         self.times(_INVERSE, _INVERSE, ratio(127))
-        self.op(Opcode.QUANTIZE, a=dst, dst=0, length=len(gain.values), operand=_INVERSE)
         return fraction + gain.fraction - GAIN_SHIFT
+
+    def quantize(self, a, length, rms=None):
+        """Make the codes of a vector that was prepared.
+
+        ``rms`` emits scalars that are not needed before the projection's first result: they stand
+        where the vector engine and the array have work for as long as they take.
+        """
+        self.op(Opcode.QUANTIZE, a=a, dst=0, length=length, operand=_INVERSE)
+        if rms:
+            rms()
 
     def scale(self, rms, scale, fraction_in, fraction_out):
         """_SCALE = what one unit of a sum stands for, in units of the output's last bit."""
@@ -161,15 +182,20 @@ def _token_mixer(w, n, layer):
     model, at, formats, d = w.model, w.at, layer.formats, w.model.dim
     name = f"layers.{n}."
 
-    def project(key, dst, fraction_out, **stat):
+    def prepare(key):
+        return w.prepare(f"{name}{key}", getattr(layer, key).gain, at.residual, at.temp,
+                         model.residual_fraction)
+
+    def project(key, fraction, dst, fraction_out, rms=None, **stat):
         projection = getattr(layer, key)
-        fraction = w.quantize(f"{name}{key}", projection.gain, at.residual, at.temp,
-                              model.residual_fraction)
+        w.quantize(at.temp, d, rms)
         w.scale(_RMS, projection.scale, fraction, fraction_out)
         w.matvec(projection.trits, dst, **stat)
 
-    w.double_norm(f"{name}attn_norm", layer.attn_norm)
-    project("f", at.f, formats.f)
+    fraction = prepare("f")
+    rms = w.double_norm(f"{name}attn_norm", layer.attn_norm)
+    project("f", fraction, at.f, formats.f, rms)
+    fraction = prepare("i")
     if layer.forget_scale is None:
         w.op(Opcode.SIGMOID, target=Target.VECTOR, negate=1, operand=formats.f, a=at.f, dst=at.f,
              length=d)
@@ -177,12 +203,13 @@ def _token_mixer(w, n, layer):
         w.op(Opcode.SIGMOID, b_source=BSource.CONSTANT_UNSIGNED, target=Target.VECTOR, shift=16,
              negate=1, operand=formats.f, a=at.f,
              b=w.constant(f"{name}forget_scale", layer.forget_scale), dst=at.f, length=d)
-    project("i", at.i, formats.i)
+    project("i", fraction, at.i, formats.i)
+    fraction = prepare("g")
     w.op(Opcode.SILU, target=Target.VECTOR, shift=SIGMOID_FRACTION + formats.i - formats.state,
          operand=formats.i, a=at.i, dst=at.i, length=d)
     w.op(Opcode.INTERPOLATE, b_source=BSource.VECTOR, target=Target.STATE, shift=SIGMOID_FRACTION,
          a=at.f, b=at.i, dst=n * at.dim, length=d)
-    project("g", at.g, formats.g, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
+    project("g", fraction, at.g, formats.g, statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
     w.rms(_FIRST, _SQUARES, d, formats.g)
     w.gain(f"{name}g_norm", layer.g_norm, at.g, at.g)
     w.op(Opcode.SILU, a_source=ASource.STATE, target=Target.VECTOR, shift=SIGMOID_FRACTION,
@@ -191,8 +218,8 @@ def _token_mixer(w, n, layer):
     w.op(Opcode.MULTIPLY, b_source=BSource.VECTOR, target=Target.VECTOR,
          shift=product - formats.o, a=at.g, b=at.f, dst=at.g, length=d,
          statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
-    w.rms(_RMS, _SQUARES, d, formats.o, before=_FIRST)
-    fraction = w.quantize(f"{name}o", layer.o.gain, at.g, at.temp, formats.o)
+    fraction = w.prepare(f"{name}o", layer.o.gain, at.g, at.temp, formats.o)
+    w.quantize(at.temp, d, lambda: w.rms(_RMS, _SQUARES, d, formats.o, before=_FIRST))
     w.scale(_RMS, layer.o.scale, fraction, model.residual_fraction)
     w.matvec(layer.o.trits, at.residual, Target.RESIDUAL,
              statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
@@ -201,9 +228,9 @@ def _token_mixer(w, n, layer):
 def _channel_mixer(w, n, layer):
     model, at, formats, width = w.model, w.at, layer.formats, w.model.hidden_dim
     name = f"layers.{n}."
-    w.double_norm(f"{name}mlp_norm", layer.mlp_norm)
-    fraction = w.quantize(f"{name}gate_up", layer.gate_up.gain, at.residual, at.z,
-                          model.residual_fraction)
+    fraction = w.prepare(f"{name}gate_up", layer.gate_up.gain, at.residual, at.z,
+                         model.residual_fraction)
+    w.quantize(at.z, model.dim, w.double_norm(f"{name}mlp_norm", layer.mlp_norm))
     w.scale(_RMS, layer.gate_up.scale, fraction, formats.gate_up)
     for start in range(0, width, at.chunk):
         stop = min(start + at.chunk, width)
@@ -217,8 +244,9 @@ def _channel_mixer(w, n, layer):
         if at.chunk < width:
             total = _TOTAL if start else 0
             w.op(Opcode.SCALAR_ADD, dst=_TOTAL, a=_SQUARES, b=total)
-    w.rms(_RMS, _SQUARES if at.chunk >= width else _TOTAL, width, formats.z)
-    fraction = w.quantize(f"{name}down", layer.down.gain, at.z, at.z, formats.z)
+    squares = _SQUARES if at.chunk >= width else _TOTAL
+    fraction = w.prepare(f"{name}down", layer.down.gain, at.z, at.z, formats.z)
+    w.quantize(at.z, width, lambda: w.rms(_RMS, squares, width, formats.z))
     w.scale(_RMS, layer.down.scale, fraction, model.residual_fraction)
     w.matvec(layer.down.trits, at.residual, Target.RESIDUAL,
              statistic=Statistic.SUM_SQUARES, stat=_SQUARES)
@@ -237,9 +265,9 @@ def mlgru_token(model, config, constants, vectors, embedding, pack=pack_matrix):
     for n, layer in enumerate(model.layers):
         _token_mixer(w, n, layer)
         _channel_mixer(w, n, layer)
-    w.double_norm("norm", model.norm)
-    fraction = w.quantize("head", model.head.gain, vectors.residual, vectors.dim,
-                          model.residual_fraction)
+    fraction = w.prepare("head", model.head.gain, vectors.residual, vectors.dim,
+                         model.residual_fraction)
+    w.quantize(vectors.dim, model.dim, w.double_norm("norm", model.norm))
     w.scale(_RMS, model.head.scale, fraction, LOGIT_FRACTION)
     w.matvec(model.head.trits, target=Target.LOGITS)
     w.op(Opcode.END)
