@@ -37,8 +37,9 @@ tell the difference. A statistic is written when its instruction ends.
 ## Memories
 
 Each slot has vector memory (int32), state memory (int32), code memory (int8) and scalar registers;
-constant memory (16 bits) is shared. Addresses count elements. What a unit reads beyond a memory's
-end is undefined; the tape compiler checks.
+constant memory (16 bits) is shared. Addresses count elements; where a
+machine has several vector lanes, those of vectors are multiples of their number, and the assembler
+refuses others. What a unit reads beyond a memory's end is undefined; the tape compiler checks.
 """
 
 
