@@ -14,6 +14,7 @@ from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory
 from trine.sim.timing.outline import projections_code, shape_model, with_state_in_memory
 from trine.sim.timing.predict import predict
 
+from .commands.inspect import block_rams
 from .power import Shares, Watts, estimate_board
 from .power import estimate as estimate_power
 from .synthetic import Shape
@@ -230,7 +231,6 @@ def estimate(model, name, target, progress=lambda count: None):
 
     Raises ValueError with one sentence where no configuration can hold the model.
     """
-    from .commands.inspect import block_rams
     config, board, clock_hz, memory_size, memory_name = _machine(target)
     shape, state_in_memory = None, False
     if isinstance(model, tuple):
@@ -275,7 +275,7 @@ def estimate(model, name, target, progress=lambda count: None):
     steps, beats = _work(code, config)
     tape_beats = math.ceil(tape_bytes(code, config.lanes) / config.memory_bytes)
     shares = Shares(*(min(1.0, n / cycles) for n in (tape_beats, steps, beats)))
-    rams = sum(block_rams(config).values())
+    rams = sum(count for memory, count in block_rams(config).items() if memory != "tape memory")
     if preset(target.preset).on_chip and not target.memory:
         rams += -(-needed // _BLOCK_RAM_BYTES)
     watts, source = _power(target, board, config, clock_hz, shares, rams)

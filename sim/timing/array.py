@@ -20,7 +20,7 @@ class Tile:
 
     first_step, last_step, change : clocks of its steps and of the change behind them
     first_sum, last_sum : clocks in which the vector engine takes the first and the last beat of its
-    sums
+    sums, of which there are ``beats``
     """
 
     first_step: int
@@ -28,6 +28,7 @@ class Tile:
     change: int
     first_sum: int
     last_sum: int
+    beats: int
 
 
 def tiles(config, tape, *, taken, rows, cols, slots, take):
@@ -55,4 +56,4 @@ def tiles(config, tape, *, taken, rows, cols, slots, take):
         read = max(change + TernaryArray.drain_gap + spread - 1 + beats,
                    last_sum - _BEGUN + _CREDIT)
         free = read + 1
-        yield Tile(first_step, last_step, change, first_sum, last_sum)
+        yield Tile(first_step, last_step, change, first_sum, last_sum, beats)

@@ -3,6 +3,7 @@
 from trine.firmware.isa import INSTRUCTIONS, Opcode, Target
 from trine.firmware.registers import Cause, SampleMode
 from trine.hw.result_queue import ResultQueue
+from trine.hw.scalar_unit import ScalarUnit
 from trine.hw.token_feed import TokenFeed
 from trine.hw.vector_engine import VectorEngine
 from trine.hw.vector_pipeline import VectorPipeline
@@ -15,6 +16,8 @@ from .vector import beats_of, end_of, filled, issue_counted, load_scalars, stati
 
 __all__ = ["Machine"]
 
+#: Clocks from a command to the first answer that its scalar is pending.
+_ASKED = 1 + ScalarUnit.read_latency
 _SCALAR = range(Opcode.SCALAR_SET, Opcode.SCALAR_ADD_CONSTANT + 1)
 
 
@@ -53,7 +56,7 @@ class Machine:
         play : number of the play; returns the clock in which END lets go
         """
         self._play, self._index = play, -1
-        self.sampler.clear()
+        self.causes.add(Cause.DRAIN, begin, begin + self.sampler.clear())
         start = self.tape.position
         clock = begin
         for instruction in code:
@@ -138,9 +141,10 @@ class Machine:
             self.causes.add(Cause.SCALAR, offered, gathered)
         self._idle = end_of(result, gathered=gathered, left=left)
 
-    def _results(self, first, last):
-        self.causes.add(Cause.VECTOR, first + VectorEngine.latency,
-                        last + VectorEngine.latency + 1)
+    def _results(self, first, beats):
+        """Count ``beats`` as one behind the other, though loads and logits come in a slower pace."""
+        first += VectorEngine.latency
+        self.causes.add(Cause.VECTOR, first, first + beats)
 
     def _loaded(self, taken, instruction):
         register = self._operand(instruction)
@@ -157,15 +161,15 @@ class Machine:
         spans = issue_counted(issued, beats_of(fields["length"], self.config.vector_lanes), loaded,
                               settling)
         for first, last in spans:
-            self._results(first, last)
+            self._results(first, last + 1 - first)
         if loaded[-1]:
-            self.causes.add(Cause.SCALAR, issued + 5, loaded[-1] - 1)
+            self.causes.add(Cause.SCALAR, issued + _ASKED, loaded[-1] - 1)
         self._finish(spans[-1][1] + VectorEngine.latency, instruction)
 
     def _matvec(self, issued, instruction):
         fields = instruction.fields
         loaded = self._loaded(issued, instruction)[-1]
-        self.causes.add(Cause.SCALAR, issued + 5, loaded - 1)
+        self.causes.add(Cause.SCALAR, issued + _ASKED, loaded - 1)
         logits = fields["target"] == Target.LOGITS
         free, left = loaded, None
 
@@ -184,7 +188,7 @@ class Machine:
                           cols=fields["cols"], slots=len(self.slots), take=take):
             self.causes.add(Cause.ARRAY, tile.first_step, tile.last_step + 1)
             self.causes.array_starved += tile.last_step + 1 - tile.first_step - fields["cols"]
-            self._results(tile.first_sum, tile.last_sum)
+            self._results(tile.first_sum, tile.beats)
         self._finish(tile.last_sum + VectorEngine.latency, instruction, left)
         # The sequencer goes on when the array is idle: when its last sum is taken, or earlier.
         return max(tile.last_sum, tile.change + 1) + 2
@@ -204,13 +208,15 @@ class Machine:
 
     def _load(self, issued, instruction):
         last, _ = self._move(issued, instruction, write=False)
-        self._results(last - instruction.fields["length"] * len(self.slots) + 1, last)
+        elements = instruction.fields["length"] * len(self.slots)
+        self._results(last + 1 - elements, elements // self.config.vector_lanes)
         self._finish(last + VectorEngine.latency, instruction)
 
     def _store(self, issued, instruction):
         last, idle = self._move(issued, instruction, write=True)
         first = issued + VectorEngine.begin_latency
-        self._results(first, first + instruction.fields["length"] * len(self.slots) - 1)
+        self._results(first, beats_of(instruction.fields["length"], self.config.vector_lanes)
+                      * len(self.slots))
         self._finish(last, instruction, left=last)
         self._idle = max(self._idle, idle)
 

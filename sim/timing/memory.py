@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """When a memory starts the bursts that it is asked for: block RAM, SDRAM, and memories by figures.
 
 Each has ``burst``: one burst of either kind, exactly; and ``stretch``: many of the tape's in a row,

@@ -62,5 +62,5 @@ def move(config, tape, issued, fields, slots, *, write=False):
                 # What is written last must be in the memory.
                 clock += BurstArbiter.request_latency + config.burst_beats
         clock += 1
-    # Finish-Command.
-    return last, clock + 1
+    # Finish-Command, when no element is under way.
+    return last, max(clock + 1, last + 2)

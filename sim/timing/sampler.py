@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from trine.firmware.registers import SampleMode
+from trine.firmware.registers import CANDIDATES, SampleMode
 from trine.hw.argmax import Argmax
 from trine.hw.argmax_pipeline import ArgmaxPipeline
 from trine.hw.sampler import Sampler
@@ -40,11 +40,14 @@ class SamplerTimeline:
             score = Score.latency_gumbel if sampling & SampleMode.GUMBEL else Score.latency
             settling = max(score + Argmax.latency, Sampler.interval - 1)
         self._rest = _GIVEN + settling
+        # The candidates are cleared one by one.
+        self._clearing = CANDIDATES * config.slots + 1
         self._counts, self._clocks = [0], [0]
 
     def clear(self):
-        """Begin a token."""
+        """Begin a token; return the clocks in which the sampler is busy with it."""
         self._counts, self._clocks = [0], [self._clocks[-1]]
+        return self._clearing
 
     def _leaves(self, number):
         """Return the clock in which logit ``number`` leaves, in its tile's even pace."""

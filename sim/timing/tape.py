@@ -18,8 +18,6 @@ __all__ = ["Tape"]
 
 #: Most bursts followed at once, and those followed one by one where something has interfered.
 _STRETCH, _ALONE = 256, 4
-#: Clocks from the choice of a burst to its start, at least.
-_CHOICE = 3
 #: A clock that never comes.
 _NEVER = 1 << 62
 
@@ -179,7 +177,8 @@ class Tape:
             self._offered[ahead:known] = starts + self.memory.offered
             self._known = known
             if len(starts):
-                self._chosen = int(starts[-1]) - _CHOICE
+                # The next one is chosen when the last one is taken, at the earliest.
+                self._chosen = self.memory.taken - 2
             if len(starts) < count or known % self.bursts == 0:
                 self._alone = _ALONE
 
