@@ -127,6 +127,11 @@ class Config:
         return self.memory_size // self.memory_bytes
 
     @property
+    def ring_entries(self):
+        """Sampled tokens that the board keeps for the host, per slot."""
+        return 1024 if self.slots == 1 else 256
+
+    @property
     def on_chip(self):
         """Whether the tape memory is block RAM: a DRAM is never this small."""
         return self.memory_size <= 1 << 20
@@ -167,6 +172,16 @@ PRESETS = {
     "ulx3s": Config(name="ulx3s", lanes=20, memory_bytes=2, memory_size=32 << 20,
                     fifo_bytes=4096, vector_words=2048, constant_words=16384, state_words=4096,
                     code_words=2048, max_cols=2048, logit_words=1024),
+    # Many streams on the 85F of an ULX3S: each weight read serves all slots. With two lanes the
+    # vector engine would fall behind the memory.
+    "ulx3s-8": Config(name="ulx3s-8", lanes=20, slots=8, vector_lanes=4, memory_bytes=2,
+                      memory_size=32 << 20, fifo_bytes=16384, vector_words=2048,
+                      constant_words=16384, state_words=4096, code_words=2048, max_cols=2048,
+                      logit_words=256),
+    "ulx3s-16": Config(name="ulx3s-16", lanes=20, slots=16, vector_lanes=4, memory_bytes=2,
+                       memory_size=32 << 20, fifo_bytes=16384, vector_words=1024,
+                       constant_words=16384, state_words=1024, code_words=1024, max_cols=1024,
+                       logit_words=256),
     # No DRAM: the whole model in block RAM of an 85F, and a lane for every row of it. A beat is a
     # step of the array.
     "onchip": Config(name="onchip", lanes=160, vector_lanes=4, memory_bytes=32, burst_beats=4,

@@ -30,7 +30,8 @@ __all__ = ["CANDIDATES", "CONFIG_FIELDS", "MAGIC", "MEMORY_TEST_BEATS", "MEMORY_
 SLOTS = 16
 #: Bits of a token: as many as the rows of a matrix have.
 TOKEN_BITS = 18
-#: Tokens that the ring of a slot keeps.
+#: Places of a slot's ring. Where there are several slots fewer are kept (Config.ring_entries), and
+#: the places repeat.
 RING_ENTRIES = 1024
 #: Candidates that the sampler keeps for a slot.
 CANDIDATES = 64
@@ -238,7 +239,8 @@ def _tokens():
                    slots)
     yield Register("TOKEN_COUNT", PAGES["counts"].address, Access.READ,
                    "Tokens written to the slot's ring since power-up, modulo 2^32. The newest is "
-                   f"at (TOKEN_COUNT - 1) mod {RING_ENTRIES}.", slots)
+                   f"at (TOKEN_COUNT - 1) mod {RING_ENTRIES}. Kept are the last {RING_ENTRIES}, or "
+                   "256 where there are several slots.", slots)
 
 
 def _sampler():

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from trine.firmware.registers import RING_ENTRIES
-
 from .board import BoardError
 
 __all__ = ["Request", "Seat"]
@@ -78,9 +76,10 @@ class Seat:
         ready = (token_count - self._next) % (1 << 32)
         if not 0 < ready < 1 << 31:
             return []
-        if ready > RING_ENTRIES - _MARGIN:
+        kept = self._board.config.ring_entries
+        if ready > kept - _MARGIN:
             raise BoardError(f"The board has sampled {ready} tokens that nobody took, and it keeps "
-                             f"{RING_ENTRIES}; call the scheduler more often")
+                             f"{kept}; call the scheduler more often")
         if request.count is not None:
             ready = min(ready, request.count - len(request.tokens))
         new = self._read(ready)

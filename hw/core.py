@@ -111,7 +111,8 @@ class Core(wiring.Component):
         m.submodules.counters = counters = Counters(saturations=config.vector_lanes)
         m.submodules.cycle_cause = cycle_cause = CycleCause()
         m.submodules.queue = queue = TokenQueue(config=config)
-        m.submodules.ring = ring = TokenRing(slots=config.slots)
+        m.submodules.ring = ring = TokenRing(slots=config.slots,
+                                              entries=config.ring_entries)
         m.submodules.feed = feed = held(TokenFeed(config=config))
         m.submodules.sampler_port = sampler_port = SamplerPort(config=config)
 

@@ -22,12 +22,15 @@ class RingEntry(data.Struct):
 
 
 class TokenRing(wiring.Component):
-    """A ring of 1024 entries for each slot, and how many were ever written to it.
+    """A ring for each slot, and how many entries were ever written to it.
 
     Parameters
     ----------
     slots : :class:`int`
         Number of slots.
+    entries : :class:`int`
+        Entries of a ring, a power of two. Where they are fewer than the register map has places
+        for, the places repeat.
 
     Members
     -------
@@ -43,7 +46,7 @@ class TokenRing(wiring.Component):
         Writes the entry behind the last one. Once it shows in the count, it can be read; the
         entry that is written in that very clock reads as anything.
 
-    Memory: slots * 1024 rows of 50 bits, three block RAMs for each slot.
+    Memory: slots * entries rows of 50 bits, three block RAMs for 1024.
 
     Raises
     ------
@@ -51,10 +54,11 @@ class TokenRing(wiring.Component):
         If there is no slot.
     """
 
-    def __init__(self, *, slots):
+    def __init__(self, *, slots, entries=RING_ENTRIES):
         if slots < 1:
             raise ValueError(f"Slot count must be positive, not {slots!r}")
         self.slots = slots
+        self.entries = entries
         super().__init__({
             "ring": In(RegisterBus),
             "counts": In(RegisterBus),
@@ -67,11 +71,12 @@ class TokenRing(wiring.Component):
         m = Module()
 
         m.submodules.storage = storage = DualPortRAM(
-            width=RingEntry.as_shape().size, depth=self.slots * RING_ENTRIES)
+            width=RingEntry.as_shape().size, depth=self.slots * self.entries)
 
+        index_bits, place_bits = exact_log2(self.entries), exact_log2(RING_ENTRIES)
         counts = Array(Signal(32, name=f"count_{n}") for n in range(self.slots))
         m.d.comb += [
-            storage.w_addr.eq(Cat(counts[self.slot][:exact_log2(RING_ENTRIES)], self.slot)),
+            storage.w_addr.eq(Cat(counts[self.slot][:index_bits], self.slot)),
             storage.w_data.eq(self.entry),
             storage.w_en.eq(self.en),
         ]
@@ -88,7 +93,8 @@ class TokenRing(wiring.Component):
         # Two words an entry: the token, then the CRC.
         entry = Signal(RingEntry)
         m.d.sync += entry.eq(storage.r_data)
-        m.d.comb += storage.r_addr.eq(ring_file.addr >> 1)
+        m.d.comb += storage.r_addr.eq(Cat(ring_file.addr[1:1 + index_bits],
+                                          ring_file.addr[1 + place_bits:]))
         with m.If(ring_file.addr < 2 * self.slots * RING_ENTRIES):
             m.d.comb += ring_file.word.eq(Mux(ring_file.addr[0], entry.crc, entry.token))
 

@@ -13,7 +13,6 @@ from trine.firmware.registers import (
     MEMORY_TEST_BEATS,
     MEMORY_TEST_ERRORS,
     REGISTERS,
-    RING_ENTRIES,
     TOKEN_BITS,
     Counter,
     MemoryTestMode,
@@ -53,7 +52,7 @@ class GoldenBoard(BoardModel):
         self.machine = Machine(config)
         self.state = State.IDLE
         self.queues = [deque() for _ in range(config.slots)]
-        self.rings = [[(0, 0)] * RING_ENTRIES for _ in range(config.slots)]
+        self.rings = [[(0, 0)] * config.ring_entries for _ in range(config.slots)]
         self.counts = [0] * config.slots
         self.sampled = [None] * config.slots
         self.plays = self.tokens = self.active = 0
@@ -104,7 +103,7 @@ class GoldenBoard(BoardModel):
         if index >= self.config.slots:
             return 0
         if name == "RING":
-            return self.rings[index][row][column]
+            return self.rings[index][row % self.config.ring_entries][column]
         sampler = self.machine.slots[index].sampler
         if name == "LOGITS":
             return int(sampler.buffer[row]) if row < len(sampler.buffer) else 0
@@ -238,7 +237,7 @@ class GoldenBoard(BoardModel):
             slot.sampler.keep = bool(mode & SampleMode.CANDIDATES)
         for index, token in zip(active, self.machine.play(tape, tokens, active, source)):
             crc = self.machine.slots[index].sampler.crc
-            self.rings[index][self.counts[index] % RING_ENTRIES] = token, crc
+            self.rings[index][self.counts[index] % self.config.ring_entries] = token, crc
             self.counts[index] += 1
             self.sampled[index] = None if source is not None else token
         self.tokens += 1

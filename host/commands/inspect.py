@@ -51,7 +51,7 @@ def block_rams(config):
         "logit buffer": _blocks(slots * config.logit_words, 32),
         "candidates": _blocks(128 * slots, 32, 2),
         "token queue and ring": _blocks(config.token_queue * slots, 18)
-        + _blocks(1024 * slots, 50),
+        + _blocks(config.ring_entries * slots, 50),
         "sigmoid and noise tables": _blocks(1024, 40, lanes) + 1,
         "scalar registers": _blocks(N_SCALARS * slots, 41),
         "counters and link": 1 + _blocks(2048, 8, 4),

@@ -145,7 +145,7 @@ def test_tokens_that_nobody_took():
     with golden_board(2) as board, Scheduler(board, tiny_model()) as scheduler:
         scheduler.submit(Request([0], None, Sampling(temperature=0), on_board=True))
         scheduler.step()
-        for _ in range(1100):
+        for _ in range(400):
             board.status()
-        with pytest.raises(BoardError, match="tokens that nobody took, and it keeps 1024; call"):
+        with pytest.raises(BoardError, match="tokens that nobody took, and it keeps 256; call"):
             scheduler.step()

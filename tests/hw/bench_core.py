@@ -27,6 +27,8 @@ from trine.firmware.registers import (
 from trine.sim.golden.machine import Machine
 
 CONFIG = Config(**parameters()["config"]) if parameters() else None
+#: How often a slot joins or leaves.
+JOINS = 20
 #: Cycles that any answer may take.
 PATIENCE = 20_000
 #: Nanoseconds of a cycle.
@@ -347,3 +349,133 @@ async def reset_at_any_time_leaves_a_whole_machine(dut):
         await board.write("TOKEN_QUEUE", 0, 5)
         await board.run(image.tapes["token"], active=1, reset=1, flags=RunFlags.TOKENS)
         assert await board.newest(1, 0) == [expected], f"reset after {when}"
+
+
+class Stream:
+    """A text that one slot makes, as the golden machine makes it alone."""
+
+    def __init__(self, image, rng, vocabulary):
+        self.image = image
+        self.machine = Machine(CONFIG.replace(slots=1), image.data)
+        self.machine.play(image.tapes["load"])
+        slot = self.machine.slots[0]
+        self.prompt = rng.integers(0, vocabulary, rng.integers(1, 6)).tolist()
+        self.seed, self.beta = int(rng.integers(1 << 32)), int(rng.integers(40, 300))
+        slot.seed, slot.beta = self.seed, self.beta if rng.random() < 0.7 else None
+        self.mode = SampleMode.ARGMAX if slot.beta is None else SampleMode.GUMBEL
+        self.entries = []
+
+    def expected(self, count):
+        """Return (token, crc) of the first ``count`` plays."""
+        while len(self.entries) < count:
+            n = len(self.entries)
+            token = self.prompt[n] if n < len(self.prompt) else self.entries[-1][0]
+            self.entries.append(play(self.machine, self.image.tapes["token"], [token], [0])[0])
+        return self.entries[:count]
+
+
+@cocotb.test(skip=not CONFIG or CONFIG.slots == 1)
+async def slots_join_and_leave_at_any_token(dut):
+    """Each slot's tokens and CRCs are those of its text alone, whatever comes and goes beside."""
+    board = await connect(dut)
+    model = tiny_model()
+    image = model.image(CONFIG)
+    await board.upload(image.data)
+    await board.run(image.tapes["load"], active=masks(range(CONFIG.slots)))
+    rng = np.random.default_rng(11)
+    streams, firsts, compared = {}, {}, 0
+
+    async def change(reset=0):
+        await board.write("RUN_RESET", [reset, 0, masks(streams), masks(streams)])
+
+    async def leave(slot):
+        nonlocal compared
+        stream = streams.pop(slot)
+        await change()
+        while await board.read("PLAY_ACTIVE") >> slot & 1:
+            await board.wait(50)
+        count = await board.read("TOKEN_COUNT", slot) - firsts[slot]
+        await board.write("QUEUE_CLEAR", 1 << slot)
+        if count:
+            assert await board.read("POSITION", slot) == count
+            assert await board.newest(count, slot) == stream.expected(count)
+        compared += count
+
+    await board.start(image.tapes["token"], 0, active=0, flags=RunFlags.TOKENS)
+    assert await board.until(State.WAITING) == State.WAITING
+    for _ in range(JOINS):
+        free = [slot for slot in range(CONFIG.slots) if slot not in streams]
+        if not free or (streams and rng.random() < 0.4):
+            await leave(int(rng.choice(list(streams))))
+        else:
+            slot = int(rng.choice(free))
+            stream = Stream(image, rng, model.vocab_size)
+            firsts[slot] = await board.read("TOKEN_COUNT", slot)
+            for name, word in (("SAMPLE_MODE", stream.mode), ("BETA", stream.beta),
+                               ("SEED", stream.seed)):
+                await board.write(name, slot, word)
+            for token in stream.prompt:
+                await board.write("TOKEN_QUEUE", slot, token)
+            streams[slot] = stream
+            await change(reset=1 << slot)
+        # A play takes some 15,000 cycles: what follows falls anywhere in one.
+        await board.wait(int(rng.integers(1, 40_000)))
+    for slot in list(streams):
+        await leave(slot)
+    assert await board.until(State.WAITING) == State.WAITING
+    await board.write("STOP", 1)
+    await board.until(State.IDLE)
+    assert compared > JOINS
+
+
+@cocotb.test(skip=not CONFIG or CONFIG.slots == 1)
+async def chained_slots_are_positions_of_one_text(dut):
+    """Prefill, then drafts of which the last ones are dropped: as token by token."""
+    board = await connect(dut)
+    model = tiny_model()
+    image = model.image(CONFIG)
+    await board.upload(image.data)
+    await board.run(image.tapes["load"], active=1)
+    everyone = list(range(CONFIG.slots))
+    last = everyone[-1]
+    alone = Machine(CONFIG, image.data)
+    alone.play(image.tapes["load"])
+    text = np.random.default_rng(3).integers(0, model.vocab_size, 4 * len(everyone)).tolist()
+
+    async def chain(tape, tokens, source, count):
+        for n, token in enumerate(tokens):
+            await board.write("TOKEN_QUEUE", everyone[n % len(everyone)], token)
+        await board.start(image.tapes[tape], count, active=masks(everyone), source=source,
+                          flags=RunFlags.TOKENS | RunFlags.CHAIN)
+        await board.until(State.IDLE)
+
+    async def check_state(slot):
+        """Compare with the state of the text alone, in the same slot."""
+        alone.slots[slot].state[:] = alone.slots[0].state
+        await check_saved(board, alone, image, [slot])
+
+    for slot in everyone:
+        await board.write("SAMPLE_MODE", slot, SampleMode.GUMBEL)
+        await board.write("BETA", slot, 100)
+        await board.write("SEED", slot, 5)
+    alone.slots[0].beta, alone.slots[0].seed = 100, 5
+    await board.write("POSITION", last, 0)
+    prompt = text[:2 * len(everyone)]
+    await chain("prefill", prompt, last, 2)
+    for token in prompt:
+        play(alone, image.tapes["token"], [token], [0])
+    assert await board.read("POSITION", last) == len(prompt)
+    await check_state(last)
+
+    # One draft is right, the next is not: what follows goes on from the right one's slot.
+    drafts = text[len(prompt):][:len(everyone)]
+    await chain("token", drafts, last, 1)
+    expected = [play(alone, image.tapes["token"], [token], [0])[0] for token in drafts[:2]]
+    assert [(await board.newest(1, slot))[0] for slot in everyone[:2]] == expected
+    await check_state(1)
+    drafts = text[-len(everyone):]
+    await chain("token", drafts, 1, 1)
+    expected = [play(alone, image.tapes["token"], [token], [0])[0] for token in drafts]
+    assert [(await board.newest(1, slot))[0] for slot in everyone] == expected
+    assert await board.read("POSITION", 0) == len(prompt) + 3
+    await check_state(last)

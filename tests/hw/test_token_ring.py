@@ -10,9 +10,10 @@ from trine.firmware.registers import PAGES, RING_ENTRIES, address
 from trine.hw.token_ring import TokenRing
 
 
-@pytest.mark.parametrize("slots, count", [(1, RING_ENTRIES + 20), (3, 40)])
-def test_keeps_the_last_entries(slots, count):
-    dut = TokenRing(slots=slots)
+@pytest.mark.parametrize("slots, entries, count", [(1, RING_ENTRIES, RING_ENTRIES + 20),
+                                                   (3, RING_ENTRIES, 40), (3, 16, 100)])
+def test_keeps_the_last_entries(slots, entries, count):
+    dut = TokenRing(slots=slots, entries=entries)
 
     async def machine(ctx):
         rng = Random(slots)
@@ -28,7 +29,7 @@ def test_keeps_the_last_entries(slots, count):
             written[slot].append(entry)
         for slot in range(slots):
             assert await bus_read(ctx, dut.counts, slot) == len(written[slot])
-            last = list(enumerate(written[slot]))[-RING_ENTRIES:]
+            last = list(enumerate(written[slot]))[-entries:]
             for n, entry in rng.sample(last, min(len(last), 10)) + last[:2] + last[-2:]:
                 at = address("RING", slot, n % RING_ENTRIES, 0) - PAGES["ring"].address
                 assert await bus_read(ctx, dut.ring, at) == entry["token"]
