@@ -142,7 +142,7 @@ class Machine:
         self._idle = end_of(result, gathered=gathered, left=left)
 
     def _results(self, first, beats):
-        """Count ``beats`` as one behind the other, though loads and logits come in a slower pace."""
+        """Count ``beats`` in a row from ``first`` on, even those of loads, which are slower."""
         first += VectorEngine.latency
         self.causes.add(Cause.VECTOR, first, first + beats)
 
