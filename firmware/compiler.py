@@ -92,19 +92,19 @@ def _constants(model, config):
     longest = max(len(v) for v in constants.values.values())
     _check("words of constant memory for one vector", longest, config.constant_words,
            "constant_words")
+    constants.settle()
     return constants
 
 
 def _load_tape(constants):
     code = []
-    if constants.resident:
-        values = np.zeros(constants.size, "<u2")
-        for name, vector in constants.values.items():
-            values[constants.at[name]:][:len(vector)] = vector.astype("<i8") & 0xFFFF
-        for start in range(0, len(values), 0x8000):
-            part = values[start:start + 0x8000]
-            code.append(Instruction(Opcode.FILL, {"dst": start, "length": len(part)},
-                                    part.tobytes()))
+    values = np.zeros(constants.filled, "<u2")
+    for name, at in constants.at.items():
+        vector = constants.values[name]
+        values[at:at + len(vector)] = vector.astype("<i8") & 0xFFFF
+    for start in range(0, len(values), 0x8000):
+        part = values[start:start + 0x8000]
+        code.append(Instruction(Opcode.FILL, {"dst": start, "length": len(part)}, part.tobytes()))
     return [*code, Instruction(Opcode.END)]
 
 

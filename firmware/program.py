@@ -57,26 +57,39 @@ class Vectors:
 
 @dataclass
 class Constants:
-    """Constant memory: where each vector lies, if all fit; else they stand in the tape.
+    """Constant memory: where each vector lies.
 
-    ``size`` is what all of them take.
+    All lie there for good where they fit. Else the longest do, and the others stand in the tape:
+    each is filled in just before its use, behind those that stay.
+
+    at : addresses of the vectors that stay; filled : address for the others; size : what all of
+    them would take
     """
 
     config: Config
     at: dict = field(default_factory=dict)
     values: dict = field(default_factory=dict)
+    filled: int = 0
     size: int = 0
 
     def add(self, name, vector):
-        """Reserve room for ``vector`` behind those added before."""
-        self.at[name] = self.size
+        """Add ``vector``."""
         self.values[name] = vector
         self.size += self.config.aligned(len(vector))
 
-    @property
-    def resident(self):
-        """Whether all fit; where not, each is filled in just before its use."""
-        return self.size <= self.config.constant_words
+    def settle(self):
+        """Decide which vectors stay, once all are added."""
+        words = self.config.constant_words
+        names = list(self.values)
+        if self.size > words:
+            names.sort(key=lambda name: -len(self.values[name]))
+        sizes = [self.config.aligned(len(self.values[name])) for name in names] + [0]
+        for n, name in enumerate(names):
+            # The longest of those behind must still have room.
+            if self.size > words and self.filled + sizes[n] + sizes[n + 1] > words:
+                break
+            self.at[name] = self.filled
+            self.filled += sizes[n]
 
 
 class _Writer:
@@ -95,10 +108,11 @@ class _Writer:
 
     def constant(self, name, vector):
         """Return the address of a constant vector, filled in from the tape if it must be."""
-        if self.constants.resident:
+        if name in self.constants.at:
             return self.constants.at[name]
-        self.op(Opcode.FILL, vector.astype("<u2").tobytes(), dst=0, length=len(vector))
-        return 0
+        at = self.constants.filled
+        self.op(Opcode.FILL, vector.astype("<u2").tobytes(), dst=at, length=len(vector))
+        return at
 
     def gain(self, name, gain, a, dst=None, **stat):
         """Multiply a by a gain into dst; without dst for the statistic alone."""

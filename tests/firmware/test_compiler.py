@@ -6,6 +6,7 @@ from checkpoints import random_model, tiny_model
 from trine.firmware.assembler import assemble, disassemble
 from trine.firmware.compiler import compile_image
 from trine.firmware.config import preset
+from trine.firmware.isa import Opcode
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -33,6 +34,26 @@ def test_tapes_lie_on_bursts_and_apart():
         data = image.data[tape.base * config.memory_bytes:end]
         assert assemble(disassemble(data, config.lanes), config.lanes) == data[:tape.size]
     assert end == len(image.data) == image.state_base * config.memory_bytes
+
+
+@pytest.mark.parametrize(("words", "stay"), [
+    (64, []), (128, [40, 40, 20]), (256, [40, 40, *[20] * 7]), (512, [40, 40, *[20] * 19])])
+def test_the_longest_constants_stay(words, stay):
+    """Two layers and the head have 19 vectors of 20 constants and two of 40."""
+    config = preset("tiny").replace(constant_words=words)
+    image = compile_image(random_model(20, 40, 2, 33), config)
+
+    def fills(name):
+        tape = image.tapes[name]
+        start = tape.base * config.memory_bytes
+        code = disassemble(image.data[start:start + tape.size], config.lanes)
+        return [i.fields for i in code if i.opcode == Opcode.FILL]
+
+    assert sum(fill["length"] for fill in fills("load")) == sum(stay)
+    filled = fills("token")
+    assert len(filled) == 21 - len(stay)
+    assert all(fill["dst"] == sum(stay) for fill in filled)
+    assert all(fill["dst"] + fill["length"] <= words for fill in filled)
 
 
 def test_wasted_bytes_are_few():

@@ -16,6 +16,8 @@ CASES = {
     "tiny": ((24, 52, 2, 29), preset("tiny")),
     "one lane group": ((23, 51, 2, 31), preset("tiny").replace(lanes=5)),
     "constants in the tape": ((20, 40, 1, 33), preset("tiny").replace(constant_words=64)),
+    "half of the constants in the tape": ((20, 40, 3, 33), preset("tiny").replace(
+        lanes=20, vector_lanes=4, constant_words=256)),
     "channel mixer in chunks": ((20, 100, 2, 33), preset("tiny").replace(vector_words=256)),
     "four vector lanes": ((23, 50, 2, 33), preset("tiny").replace(
         lanes=20, vector_lanes=4, vector_words=256)),
