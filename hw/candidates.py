@@ -153,14 +153,13 @@ class Candidates(wiring.Component):
         todo = Signal(self.slots, init=-1)
         clear = Signal()
         m.d.comb += clear.eq(self.clear.any())
-        with m.If(clear):
-            m.d.sync += todo.eq(self.clear)
 
         with m.FSM():
             with m.State("Begin-Clear"):
                 m.d.sync += [player.eq(0), slot.eq(0), node_2.eq(0), half.eq(self.depth // 2),
                              store.eq(todo[0]), todo.eq(todo >> 1)]
-                m.next = "Clear"
+                with m.If(~clear):
+                    m.next = "Clear"
 
             with m.State("Clear"):
                 # Who has lost at a node without having played: the first leaf on its right. That
@@ -228,6 +227,8 @@ class Candidates(wiring.Component):
                     m.d.sync += [compete.eq(0), store.eq(better)]
                     m.next = "Take-Row"
 
+        with m.If(clear):
+            m.d.sync += todo.eq(self.clear)
         for n in range(self.slots):
             with m.If(self.clear[n]):
                 m.d.sync += self.count[n].eq(0)

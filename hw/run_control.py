@@ -128,9 +128,11 @@ class RunControl(wiring.Component):
         state = Signal(State, init=State.RUNNING)
         error = Signal(Error, init=Error.NONE)
         plays = Signal(32)
+        go, taking_part = Signal(), Signal(config.slots)
+        m.d.comb += taking_part.eq(self.active & go.replicate(config.slots))
         faulty = Signal()
         m.d.sync += faulty.eq((error != Error.NONE) & (error != Error.BAD_RUN))
-        results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "PLAY_ACTIVE": self.active,
+        results = {"STATUS": state, "ERROR": error, "PLAYS": plays, "PLAY_ACTIVE": taking_part,
                    "TAPE_POSITION": self.position, "ERROR_POSITION": self.fault.position,
                    "ERROR_WORD": self.fault.word}
         of_fault = "ERROR_POSITION", "ERROR_WORD"
@@ -187,7 +189,7 @@ class RunControl(wiring.Component):
         m.d.sync += [following.eq(plays + 1), last.eq((following == count) & ~endless)]
 
         # Who takes part in the next play, and whether it may begin.
-        settle, chosen, ready, go = Signal(), Signal(config.slots), Signal(), Signal()
+        settle, chosen, ready = Signal(), Signal(config.slots), Signal()
         m.d.comb += [
             self.feedback.eq(feedback & (~self.chained).replicate(config.slots)),
             chosen.eq(wanted & (self.available | (~tokens).replicate(config.slots))),
@@ -234,7 +236,7 @@ class RunControl(wiring.Component):
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += [state.eq(State.IDLE), idle.eq(1)]
-                m.d.sync += [stopping.eq(0), self.active.eq(0), go.eq(0)]
+                m.d.sync += [stopping.eq(0), go.eq(0)]
                 with m.If(resetting):
                     m.next = "Hold"
                 with m.Elif(start):
