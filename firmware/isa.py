@@ -214,7 +214,8 @@ INSTRUCTIONS = {f.opcode: f for f in (
     _vector(Opcode.SILU, "y = saturate(round(a * sigmoid(a) >> shift))."),
     _vector(Opcode.INTERPOLATE,
             "y = saturate(h + round(a * saturate(b - h) >> shift)), h the state at `dst`, which "
-            "reads as zero while the slot's position is zero. y goes to the state; a comes from "
+            "reads as zero while the slot's position is zero, and which is that of the slot before "
+            "in a chained play. y goes to the state; a comes from "
             "vector memory."),
     _vector(Opcode.QUANTIZE,
             "code = round(a * scalar) clamped to -127 ... 127, to code memory at `dst`."),
