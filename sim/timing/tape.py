@@ -200,7 +200,7 @@ class Tape:
         """Move ``count`` bursts from or to burst address ``addr`` on, commanded at ``clock``.
 
         taken : function of the clock from which a beat is there, called for one after another;
-        returns the clock in which it has left the arbiter
+        returns the clock in which it has left the arbiter's skid buffer
         """
         asked = clock + BurstMux.latency
         while self._choice() < asked:
@@ -209,7 +209,8 @@ class Tape:
         for n in range(count):
             room = asked
             if n >= _READ_BURSTS:
-                room = max(asked, left[beats * (n + 1 - _READ_BURSTS) - 1] + _ROOM)
+                room = max(asked, left[beats * (n + 1 - _READ_BURSTS) - 1] + _ROOM
+                           - SkidBuffer.latency)
             while self._choice() < max(room, self.memory.taken, self._chosen + 2):
                 self._one()
             self._chosen = max(self._chosen + 2, self.memory.taken, room)
