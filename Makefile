@@ -50,8 +50,11 @@ test-wheel: .venv/runtime.stamp
 	@cd build/wheel && venv/bin/trine generate -n 2 --seed 1 --json
 
 results: .venv/runtime.stamp
-	@$(BIN)/python tools/measure.py && $(BIN)/python tools/choose.py && \
-		$(BIN)/python tools/results.py
+	@$(BIN)/python tools/measure.py
+	@for preset in ulx3s ulx3s-8 ulx3s-16; do \
+		$(BIN)/python tools/choose.py --preset $$preset || exit 1; \
+	done
+	@$(BIN)/python tools/results.py
 
 token-370m: .venv/runtime.stamp
 	@$(BIN)/python tools/token_370m.py

@@ -21,6 +21,8 @@ def test_every_record_is_on_the_page(monkeypatch):
             assert f"## {found['title']}" in page
         elif found.get("kind") == "speed":
             assert f"{found['cycles_per_token']:,.0f} | {found['roofline']:.2%}" in page
+        elif found.get("kind") == "prefill":
+            assert "## Prefill" in page and f"`{found['preset']}`" in page
         else:
             assert found["command"] in page
     assert "A laptop's CPU is faster" in page and "measured silicon" in page

@@ -1,11 +1,11 @@
 """Choose FIFO, lanes and vector lanes by their cycles: a sweep around a preset.
 
-    python tools/choose.py [--preset ulx3s] [--slots 1] [--gateware]
+    python tools/choose.py [--preset ulx3s] [--gateware]
 
 Every size in turn is varied with the others as in the preset, for the shipped model and for a
-synthetic one of 25 M ternary weights. Cycles are those of the timing model (sim/timing), which is
-held equal to the gateware; with --gateware each machine is built and counts by itself, minutes
-apiece. Writes a record.
+synthetic one of 25 M ternary weights where it fits. Cycles are those of the timing model
+(sim/timing), which is held equal to the gateware; with --gateware each machine is built and counts
+by itself, minutes apiece. Writes a record.
 """
 
 import argparse
@@ -48,32 +48,31 @@ def main():
     """Sweep, print a table and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="ulx3s")
-    parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--gateware", action="store_true")
     args = parser.parse_args()
     usual = preset(args.preset)
-    usual = usual.replace(slots=args.slots)
     models = {"shipped": Model.load(shipped_model()),
               "synthetic-25m": synthetic_model(parse_shape("synthetic-25m"))}
-    machines = [(field, value) for field, values in SWEEP.items() if hasattr(usual, field)
-                for value in values]
     measure = counted if args.gateware else predicted
     rows = []
-    for field, value in tqdm(machines, unit="machine", disable=None, file=sys.stderr):
-        config = usual.replace(**{field: value})
+    sizes = [(field, value) for field, values in SWEEP.items() for value in values]
+    for field, value in tqdm(sizes, unit="machine", disable=None, file=sys.stderr):
         row = {"field": field, "value": value, "chosen": value == getattr(usual, field)}
         for name, model in models.items():
-            cycles = measure(config, model)
+            try:
+                config = usual.replace(**{field: value})
+                cycles = measure(config, model)
+            except ValueError as error:
+                print(f"{field} {value}, {name}: {error}", file=sys.stderr)
+                continue
             row[name] = {"cycles_per_token": round(cycles, 1), "roofline": round(
                 model.ternary_weights / 5 / config.memory_bytes / cycles, 4)}
-        rows.append(row)
-        print(field, value, *(f"{name} {row[name]['roofline']:.2%}" for name in models),
-              flush=True)
-    name = "choice" if args.slots == 1 else f"choice_{args.slots}_slots"
-    write_record(name, f"python tools/choose.py --preset {args.preset} --slots {args.slots}"
-                       f"{' --gateware' if args.gateware else ''}", preset=args.preset,
-                 slots=args.slots, source="gateware" if args.gateware else "timing model",
-                 rows=rows)
+            print(f"{field} {value}, {name}: {row[name]['roofline']:.2%}", flush=True)
+        if any(name in row for name in models):
+            rows.append(row)
+    write_record(f"choice_{usual.name}", f"python tools/choose.py --preset {usual.name}"
+                 f"{' --gateware' if args.gateware else ''}", preset=usual.name, slots=usual.slots,
+                 source="gateware" if args.gateware else "timing model", rows=rows)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python tools/measure.py [speed] [golden] [timeline] [--tokens 200] [--text 517.txt]
 
-speed: `trine bench` of every preset, with the models that fit it, at the clock it is placed for.
+speed: `trine bench` of every preset, with the models that fit it, at the clock it is placed for;
+where there are several slots, of a prompt that fills them as well.
 golden: golden model and gateware side by side over sampled tokens and, with --text, over a book.
 timeline: docs/timeline.svg, a layer and the head of the shipped model. Without a name, all three.
 """
@@ -15,6 +16,7 @@ from record import write_record
 from tqdm import tqdm
 
 from trine.firmware.config import PRESETS
+from trine.firmware.registers import Counter
 from trine.host.bench import measure
 from trine.host.board import Board
 from trine.host.commands.selftest import compare
@@ -25,6 +27,8 @@ from trine.host.synthetic import parse_shape, synthetic_model
 from trine.host.timeline import draw, record
 
 _DOCS = Path(__file__).parents[1] / "docs"
+#: Tokens of a prompt.
+PROMPT = 256
 #: Board whose placements count.
 BOARD = "ulx3s-85f"
 
@@ -67,15 +71,16 @@ def speed(args):
             print(f"{name}, {model_name}: {error}", file=sys.stderr)
             continue
         with opened(config, model) as board:
-            results = measure(board, model, prompt=0, generate=args.tokens_of_speed, preset=name)
+            results = measure(board, model, prompt=PROMPT if config.slots > 1 else 0,
+                              generate=args.tokens_of_speed, preset=name)
             violations = board.transport.violations
         for result in results:
             print(name, model_name, f"{result.cycles_per_token:,.0f} {result.roofline:.2%}",
                   f"{result.tokens_per_second:.1f} t/s", flush=True)
-            write_record(f"speed_{name}_{model_name}", f"trine bench --preset {name} "
-                         f"-m {model_name} -p 0 -n {args.tokens_of_speed} --clock "
-                         f"{config.clock_hz / 1e6:g}", kind="speed", sdram_violations=violations,
-                         **result.as_dict())
+            kind = "prefill" if result.test.startswith("pp") else "speed"
+            write_record(f"{kind}_{name}_{model_name}", "python tools/measure.py speed", kind=kind,
+                         sdram_violations=violations, tokens=result.tokens,
+                         plays=result.counters[0][Counter.TOKENS], **result.as_dict())
 
 
 def golden(args):

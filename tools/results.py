@@ -106,6 +106,24 @@ def _times(many, one):
             f"{many['slots'] * one['cycles_per_token'] / many['cycles_per_token']:.2f}")
 
 
+def prefill(records):
+    """Yield the section on prompts that fill the slots."""
+    found = [each for each in records.values() if each.get("kind") == "prefill"]
+    one = {each["model"]: each for each in records.values()
+           if each.get("kind") == "speed" and each["preset"] == ONE}
+    rows = []
+    for each in found:
+        cycles = round(each["plays"] * each["cycles_per_token"])
+        alone = round(each["tokens"] * one[each["model"]]["cycles_per_token"])
+        rows.append((f"`{each['preset']}`", each["slots"], each["model"], each["tokens"], cycles,
+                     alone, f"{alone / cycles:.2f}"))
+    yield from (
+        "## Prefill", "",
+        f"A prompt whose consecutive positions fill the slots, in cycles, against the same tokens "
+        f"one by one on `{ONE}`.", "",
+        *table(("preset", "slots", "model", "tokens", "cycles", "one by one", "times"), rows), "")
+
+
 def choice(records):
     """Yield the section on how FIFO, lanes and vector lanes were chosen."""
     yield from ("## FIFO, lanes and vector lanes", "")
@@ -116,13 +134,11 @@ def choice(records):
             f"Preset `{found['preset']}`, {found['slots']} slot{'s' * (found['slots'] > 1)}, one "
             f"size varied at a time; what the preset has is bold. Cycles by the {found['source']}. "
             f"(`{found['command']}`)", "",
-            *table(("size", "value", *(f"{model}: cycles a token" for model in models),
-                    *(f"{model}: roofline" for model in models)),
+            *table(("size", "value", *(f"{model}: cycles a token, roofline" for model in models)),
                    [(f"`{row['field']}`",
                      f"**{row['value']:,}**" if row["chosen"] else f"{row['value']:,}",
-                     *(f"{row[model]['cycles_per_token']:,.0f}" for model in models),
-                     *(f"{row[model]['roofline']:.2%}" for model in models))
-                    for row in found["rows"]]), "")
+                     *(f"{row[model]['cycles_per_token']:,.0f}, {row[model]['roofline']:.2%}"
+                       for model in models)) for row in found["rows"]]), "")
 
 
 def real_size(records):
@@ -177,8 +193,8 @@ def page(records):
         "the data sheets' timings, modelled), or predicted by the timing model where the text says "
         "so. Nothing here was measured on a board. A clock is `placed-and-routed` where a preset "
         "closed timing at it, else `assumed`.", "")
-    sections = {10: (golden, "golden"), 20: (speed, "speed"), 30: (choice, "choice"),
-                80: (real_size, "real_size")}
+    sections = {10: (golden, "golden"), 20: (speed, "speed"), 25: (prefill, "prefill"),
+                30: (choice, "choice"), 80: (real_size, "real_size")}
     placed = {order: list(section(records)) for order, (section, name) in sections.items()
               if any(each.startswith(name) for each in records)}
     placed[85] = list(area())
