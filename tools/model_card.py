@@ -1,10 +1,11 @@
 """Pack a trained checkpoint, measure it on whole books, write its model file and card.
 
-    python tools/model_card.py CHECKPOINT CURVE.jsonl BOOKS OUT
+    python tools/model_card.py CHECKPOINT CURVE.jsonl BOOKS OUT [--characters N] [--golden N]
 
 CHECKPOINT is a folder that `trine train` exported, CURVE.jsonl lies beside it, BOOKS is the folder
 with the held-out books, OUT the model file; the card (.md) and the picture of the curve (.svg) get
-its name. Needs matplotlib, for the picture.
+its name. Needs matplotlib, for the picture. The float64 reference reads each book, or its first N
+characters; the golden integers are compared with it over the first 40,000, or N.
 """
 
 import argparse
@@ -27,20 +28,22 @@ from trine.host.sampling import Sampling
 from trine.sim.golden_board import GoldenBoard
 from trine.sim.reference import Reference
 
-GOLDEN_CHARACTERS = 40_000
 PROMPTS = ("Once upon a time", "The fox said", "Far away in the forest")
 
 
-def measure(checkpoint, model, books):
-    """Return bits/char of the reference over whole books, and the distances over their start."""
+def measure(checkpoint, model, books, characters, start):
+    """Return bits/char of the reference over books, and the distances over their start.
+
+    characters : of each book, all where it is None; start : characters of the start
+    """
     tensors, config, tokenizer = read_checkpoint(checkpoint)
     exact, single = Reference(tensors, config), Reference(tensors, config, np.float32)
     measures = {}
     for name in ("503", "517"):
-        text = (books / f"{name}.txt").read_text()
+        text = (books / f"{name}.txt").read_text()[:characters]
         with tqdm(total=len(tokenizer.encode(text)), desc=name, unit="tok") as bar:
             whole = reference_bits_per_char(exact, tokenizer, text, bar.update)
-        part = text[:GOLDEN_CHARACTERS]
+        part = text[:start]
         golden = compare(partial(reference_logits, exact), partial(golden_logits, model),
                          tokenizer, part)
         floats = compare(partial(reference_logits, exact), partial(reference_logits, single),
@@ -55,11 +58,12 @@ def measure(checkpoint, model, books):
 def samples(model):
     """Return a text for each prompt, from the golden model with the default sampling."""
     texts = []
+    count = 90 if model.tokenizer.kind == "bpe" else 300
     with Board(LoopbackTransport(GoldenBoard(preset("ulx3s")).receive), "assumed") as board:
         board.upload(model.image(board.config))
         for seed, prompt in enumerate(PROMPTS, 1):
             ids = [model.tokenizer.begin, *model.tokenizer.encode(prompt)]
-            tokens = list(Generation(board, model, ids, 90, Sampling(seed=seed)))
+            tokens = list(Generation(board, model, ids, count, Sampling(seed=seed)))
             texts.append(prompt + model.tokenizer.decode(tokens))
     return texts
 
@@ -76,13 +80,16 @@ def draw(curve, path):
     figure.savefig(path, metadata={"Date": None})
 
 
-def card(model, measures, curve, texts, name):
+def card(model, measures, curve, texts, name, characters, start):
     """Return the card as Markdown."""
+    vocabulary = ("byte-level BPE of {:,} tokens" if model.tokenizer.kind == "bpe"
+                  else "{:,} characters").format(model.vocab_size)
+    read = "Whole books" if characters is None else f"The first {characters:,} characters"
     last = min(curve, key=lambda row: row["bits_per_char"])
     lines = [f"# {name}", "",
              f"A MatMul-free language model (MLGRU + GLU) of {model.ternary_weights:,} ternary "
              f"weights: {model.n_layers} layers, dim {model.dim}, hidden {model.hidden_dim}, "
-             f"byte-level BPE of {model.vocab_size} tokens. It continues old children's books.", "",
+             f"{vocabulary}. It continues old children's books.", "",
              "## Data", "",
              "88 public-domain children's books from Project Gutenberg, 21 million characters. "
              "Never trained on: 503 (The Blue Fairy Book), 517 (The Emerald City of Oz), 5955 (The "
@@ -100,9 +107,9 @@ def card(model, measures, curve, texts, name):
               f"| {row['bits_per_char']:.3f} |" for row in curve]
     lines += ["", "## Measures", "",
               "bits/char = nats / ln 2 / characters, state zero at the book's start and carried "
-              "through. Whole books under the float64 reference; distances over the first "
-              f"{GOLDEN_CHARACTERS:,} characters.", "",
-              "| book | whole, reference | start, reference | start, golden | KL golden | argmax "
+              f"through. {read} under the float64 reference; distances over the first "
+              f"{start:,} characters.", "",
+              "| book | reference | start, reference | start, golden | KL golden | argmax "
               "equal | KL float32 | argmax equal, float32 |",
               "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for book, m in measures.items():
@@ -125,17 +132,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("checkpoint", "curve", "books", "out"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--characters", type=int, default=None)
+    parser.add_argument("--golden", type=int, default=40_000)
     args = parser.parse_args()
     curve = [json.loads(line) for line in args.curve.read_text().splitlines()]
     sample = (args.books / "5955.txt").read_text()
     model = pack_checkpoint(args.checkpoint, args.out, sample)
-    measures = measure(args.checkpoint, model, args.books)
+    measures = measure(args.checkpoint, model, args.books, args.characters, args.golden)
     facts = {"name": args.out.stem, "data": "88 public-domain children's books",
              "measures": measures, "curve": curve}
     model = pack_checkpoint(args.checkpoint, args.out, sample, facts)
     draw(curve, args.out.with_suffix(".svg"))
     args.out.with_suffix(".md").write_text(
-        card(model, measures, curve, samples(model), args.out.stem))
+        card(model, measures, curve, samples(model), args.out.stem, args.characters,
+             args.golden))
     print(json.dumps(measures, indent=2))
 
 
