@@ -5,7 +5,9 @@ from math import ceil, log2
 
 import numpy as np
 
+from trine.firmware.isa import SIGMOID_FRACTION
 from trine.firmware.model import Formats, Gain, Layer, Model, Projection
+from trine.firmware.program import GAIN_SHIFT
 from trine.sim.golden.scalar import from_float
 from trine.sim.reference import BitLinear, Block, lower_bounds, rmsnorm
 
@@ -47,7 +49,8 @@ def _integers(values, fraction, dtype):
 
 def _gain(values):
     values = np.asarray(values, np.float64)
-    fraction = 15 - ceil(log2(max(np.abs(values).max(), 2.0**-40)))
+    # A gain of zeros has no size: any fraction will do.
+    fraction = 15 - ceil(log2(max(np.abs(values).max() or 1.0, 2.0**-40)))
     if np.rint(np.abs(values).max() * 2.0**fraction) > 32767:
         fraction -= 1
     return Gain(values=_integers(values, fraction, np.int16), fraction=fraction)
@@ -60,6 +63,21 @@ def _projection(name, linear, before=1.0, rows=slice(None)):
                          f"again from an earlier checkpoint")
     return Projection(trits=trits[rows], scale=from_float(linear.scale),
                       gain=_gain(linear.gain * before))
+
+
+def _check(n, formats, g_norm, largest):
+    """Refuse a layer whose vectors no format or no shift of the machine can bring together."""
+    for key in ("f", "i", "state", "gate_up"):
+        if getattr(formats, key) < 0:
+            raise ValueError(f"Vector {key} of layer {n} reaches {largest[key]:.2g} in "
+                             f"calibration, more than a format holds; train again from an earlier "
+                             f"checkpoint")
+    product = formats.g + g_norm.fraction - GAIN_SHIFT + formats.state
+    for key, shift in (("state", SIGMOID_FRACTION + formats.i - formats.state),
+                       ("o", product - formats.o), ("z", 2 * formats.gate_up - formats.z)):
+        if not 0 <= shift < 64:
+            raise ValueError(f"Vector {key} of layer {n} and those that it is made of differ too "
+                             f"much in size, by 2^{shift}; train again from an earlier checkpoint")
 
 
 class Exporter:
@@ -128,16 +146,18 @@ class Exporter:
         formats = {key: fraction_bits(value) for key, value in largest.items()}
         # A product can't have more fraction bits than its operands together.
         formats["z"] = min(formats["z"], 2 * formats["gate_up"])
+        formats, g_norm = Formats(**formats), _gain(block.g_norm)
+        _check(n, formats, g_norm, largest)
         return Layer(
             attn_norm=_gain(attn),
             **{key: _projection(f"{name}attn.{key}_proj", getattr(block, key), attn)
                for key in "fig"},
-            g_norm=_gain(block.g_norm), o=_projection(f"{name}attn.o_proj", block.o),
+            g_norm=g_norm, o=_projection(f"{name}attn.o_proj", block.o),
             forget_scale=_integers(1 - lower, 16, np.uint16) if lower.any() else None,
             mlp_norm=_gain(mlp),
             gate_up=_projection(f"{name}mlp.gate_proj", block.gate_up, mlp),
             down=_projection(f"{name}mlp.down_proj", block.down),
-            formats=Formats(**formats))
+            formats=formats)
 
     @property
     def residual_fraction(self):

@@ -11,11 +11,13 @@ import pytest
 
 from checkpoints import random_checkpoint, tiny_model, write_checkpoint
 from command_line import refused, run
+from trine.firmware.config import preset
 from trine.host.checkpoint import Checkpoint
 from trine.host.export import export
 from trine.host.importer import import_checkpoint, sample_tokens
 from trine.host.model import Model
 from trine.host.tokenizer import Tokenizer
+from trine.sim.golden.mlgru import MLGRU
 from trine.sim.reference import Reference
 
 SHAPE = (24, 52, 3, 29)
@@ -79,6 +81,20 @@ def test_lower_bounds_may_be_off(tmp_path):
 
     model = Model.load(tmp_path / "m.safetensors")
     assert all(layer.forget_scale is None for layer in model.layers)
+
+
+@pytest.mark.parametrize("name", ["attn_norm", "attn.g_norm", "mlp_norm"])
+def test_gain_of_zeros(tmp_path, name):
+    tensors, config = random_checkpoint(*SHAPE, 7)
+    tensors[f"model.layers.1.{name}.weight"][:] = 0
+    write_checkpoint(tmp_path, tensors, config, tiny_model().tokenizer.to_json())
+    import_checkpoint(tmp_path, tmp_path / "m.safetensors", tokens=8)
+    model, reference = Model.load(tmp_path / "m.safetensors"), Reference(tensors, config)
+    model.image(preset("tiny").replace(state_words=256))
+    golden = np.array([logits / 2.0**16 for logits in map(MLGRU(model).step, range(9))])
+    expected, _ = reference.forward(list(range(9)), reference.zero_state())
+
+    assert np.median(np.abs(golden - expected)) < 0.02 * np.abs(expected).max()
 
 
 def test_hidden_size_follows_from_the_ratio(tmp_path):
@@ -198,6 +214,10 @@ BAD = {
                "Tensor model.lower_bounds holds"),
     "zeros": (tensors_with(lambda t: t[f"{LAYER}attn.g_proj.weight"].fill(0)),
               "All weights of tensor model.layers.1.attn.g_proj.weight are zero once ternarised"),
+    "huge": (tensors_with(lambda t: t[f"{LAYER}attn.i_proj.weight"].__imul__(np.float32(1e30))),
+             "Vector i of layer 1 reaches .*e.30 in calibration, more than a format holds"),
+    "tiny": (tensors_with(lambda t: t[f"{LAYER}attn.g_norm.weight"].__imul__(np.float32(1e-30))),
+             "Vector o of layer 1 and those that it is made of differ too much in size"),
 }
 
 
