@@ -22,7 +22,7 @@ def test_every_record_is_on_the_page(monkeypatch):
         elif found.get("kind") == "speed":
             assert f"{found['cycles_per_token']:,.0f} | {found['roofline']:.2%}" in page
         elif found.get("kind") == "prefill":
-            assert "## Prefill" in page and f"`{found['preset']}`" in page
+            assert "## Prefill by preset" in page and f"`{found['preset']}`" in page
         else:
             assert found["command"] in page
     assert "A laptop's CPU is faster" in page and "measured silicon" in page

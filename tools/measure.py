@@ -1,11 +1,12 @@
 """Measure presets and models on the simulated board, and write records into docs/results/.
 
-    python tools/measure.py [speed] [golden] [timeline] [--tokens 200] [--text 517.txt]
+    python tools/measure.py [speed] [golden] [timeline] [predicted] [--tokens 200] [--text FILE]
 
 speed: `trine bench` of every preset, with the models that fit it, at the clock it is placed for;
 where there are several slots, of a prompt that fills them as well.
 golden: golden model and gateware side by side over sampled tokens and, with --text, over a book.
-timeline: docs/timeline.svg, a layer and the head of the shipped model. Without a name, all three.
+timeline: docs/timeline.svg, a layer and the head of the shipped model.
+predicted: every preset and model by the timing model, in seconds apiece. Without a name, all.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from trine.host.power import read_placed
 from trine.host.simulated import SimulatedTransport
 from trine.host.synthetic import parse_shape, synthetic_model
 from trine.host.timeline import draw, record
+from trine.sim.timing.predict import predict, token_code
 
 _DOCS = Path(__file__).parents[1] / "docs"
 #: Tokens of a prompt.
@@ -112,11 +114,42 @@ def timeline(args):
         (_DOCS / "timeline.svg").write_text(draw(record(board, model)), encoding="utf-8")
 
 
+def predicted(args):
+    """Predict a token of every preset and model that fit; write a record with its own table."""
+    rows, one = [], {}
+    for name, config in PRESETS.items():
+        config = placed_clock(config)
+        for model_name, model in models().items() if name != "tiny" else ():
+            try:
+                image = model.image(config)
+            except ValueError as error:
+                rows.append((f"`{name}`", config.slots, model_name, f"does not fit: {error}",
+                             "", "", "", ""))
+                continue
+            cycles = predict(config, token_code(image, config), plays=3,
+                             base=image.tapes["token"].base).cycles_per_token
+            speed = config.slots * config.clock_hz / cycles
+            one.setdefault(model_name, cycles)
+            rows.append((f"`{name}`", config.slots, model_name, f"{cycles:,.0f}",
+                         f"{model.ternary_weights / 5 / config.memory_bytes / cycles:.2%}",
+                         f"{config.clock_hz / 1e6:g} MHz", f"{speed:,.1f}",
+                         f"{config.slots * one[model_name] / cycles:.2f}"))
+            print(*rows[-1], flush=True)
+    write_record("predicted", "python tools/measure.py predicted", title="Every preset, predicted",
+                 order=22, text=["By the timing model: cycles in which every slot makes a token, "
+                                 "tokens/s of all slots, and how many times the first preset's "
+                                 "that is in cycles."],
+                 columns=["preset", "slots", "model", "cycles a token", "roofline", "clock",
+                          "tokens/s", "times"], rows=rows)
+
+
 def main():
     """Measure what is asked for."""
-    known = {"speed": speed, "golden": golden, "timeline": timeline}
+    known = {"speed": speed, "golden": golden, "timeline": timeline,
+             "predicted": predicted}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", metavar="speed|golden|timeline", help="default: all")
+    parser.add_argument("what", nargs="*", metavar="speed|golden|timeline|predicted",
+                        help="default: all")
     parser.add_argument("--preset", action="append", help="speed of this preset; may be repeated")
     parser.add_argument("--tokens", type=int, default=200, help="tokens compared with golden")
     parser.add_argument("--tokens-of-speed", type=int, default=8, help="tokens of a benchmark")

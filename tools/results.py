@@ -109,6 +109,8 @@ def _times(many, one):
 def prefill(records):
     """Yield the section on prompts that fill the slots."""
     found = [each for each in records.values() if each.get("kind") == "prefill"]
+    if not found:
+        return
     one = {each["model"]: each for each in records.values()
            if each.get("kind") == "speed" and each["preset"] == ONE}
     rows = []
@@ -118,7 +120,7 @@ def prefill(records):
         rows.append((f"`{each['preset']}`", each["slots"], each["model"], each["tokens"], cycles,
                      alone, f"{alone / cycles:.2f}"))
     yield from (
-        "## Prefill", "",
+        "## Prefill by preset", "",
         f"A prompt whose consecutive positions fill the slots, in cycles, against the same tokens "
         f"one by one on `{ONE}`.", "",
         *table(("preset", "slots", "model", "tokens", "cycles", "one by one", "times"), rows), "")
