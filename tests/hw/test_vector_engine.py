@@ -101,6 +101,17 @@ def test_random_programs(slots, lanes, stall, pending):
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
+def test_chained_slots_read_what_the_slot_before_wrote(lanes):
+    """Vectors are shorter than the pipeline, so a slot must wait for the one before."""
+    program = Program(small_config(3, lanes), seed=5)
+    for length in (1, 2, 7, 16, 1, 3) * 4:
+        program.random(op="INTERPOLATE", a_source="VECTOR", b_source="VECTOR", target="STATE",
+                       length=length, shift=4)
+    assert sum(step.source is not None and sum(step.active) > 1 for step in program.steps) > 3
+    check(program, stall=0.0)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
 @pytest.mark.parametrize("stalled", ["sums", "loads", "fill", "stores", "logits", "statistic"])
 def test_each_stream_stalls_alone(stalled, lanes):
     program = Program(small_config(2, lanes), seed=stalled)
