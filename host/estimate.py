@@ -31,8 +31,8 @@ PUBLISHED = {
 #: and its layers. Attention, norms, embedding and head are not on the machine yet.
 BITNET_2B4T = ((2560, 2560), (640, 2560), (640, 2560), (2560, 2560), (13824, 2560), (2560, 6912))
 _BITNET_LAYERS = 30
-#: Layers that are played; the others take as long as the last one of these.
-_PLAYED = 2
+#: Layers that are played; the others take as long as these beyond the first do on average.
+_PLAYED = 3
 #: Weights up to which all layers are played.
 _ALL_PLAYED = 4_000_000
 #: Cells of an array's lane in one slot, drain included, and of a lane of the vector engine, as
@@ -200,8 +200,8 @@ def _step_cycles(code_of, layers, weights, config, memory, progress):
 
     if weights <= _ALL_PLAYED or layers <= _PLAYED:
         return played(layers, 3)
-    fewer, more = played(_PLAYED - 1, 1), played(_PLAYED, 1)
-    return fewer + (layers - _PLAYED + 1) * (more - fewer)
+    one, some = played(1, 1), played(_PLAYED, 1)
+    return one + (layers - 1) * (some - one) / (_PLAYED - 1)
 
 
 def _power(target, board, config, clock_hz, shares, block_rams):
