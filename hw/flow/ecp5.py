@@ -8,6 +8,7 @@ import sys
 import time
 
 from .hierarchy import Hierarchy
+from .output_registers import use_output_registers
 from .placement import KINDS, area
 from .timing import clocks, critical_path, crossings
 from .tools import run_tool
@@ -110,8 +111,13 @@ def synthesize(rtlil, folder, *, log, progress):
             progress(step[2], step[1])
             step = next(steps, None)
 
-    return _run("yosys", ["top.ys"], folder, log, message="Yosys failed on the design",
-                on_line=on_line, progress=progress)
+    seconds = _run("yosys", ["top.ys"], folder, log, message="Yosys failed on the design",
+                   on_line=on_line, progress=progress)
+    path = folder / "netlist.json"
+    netlist = json.loads(path.read_text())
+    use_output_registers(netlist)
+    path.write_text(json.dumps(netlist))
+    return seconds
 
 
 class _PlacementLog:

@@ -114,7 +114,7 @@ class Cells(wiring.Component):
 
     def __init__(self):
         widths = [*(width for width, *_ in MEMORIES), *(width for width, *_ in SHARED),
-                  *(a + b for a, b, _ in PRODUCTS), 36, 36, 34, 34]
+                  *(a + b for a, b, _ in PRODUCTS), 36, 36, 34, 34, 20, 36]
         super().__init__({
             "w_addr": In(14), "w_data": In(40), "w_en": In(5), "r_addr": In(14), "r_en": In(1),
             **{f"o_{n}": Out(width) for n, width in enumerate(widths)}})
@@ -169,6 +169,20 @@ class Cells(wiring.Component):
                 getattr(self, f"o_{n + 1 + latency}").eq(product.o),
             ]
 
+        # Two registers in a row behind a memory: both become the block RAM's where it is not as
+        # wide as both ports.
+        for number, (width, depth) in enumerate([(20, 2048), (36, 512)], n + 4):
+            m.submodules += (behind := Memory(shape=width, depth=depth, init=[], attrs={
+                "no_rw_check": 1, "ram_style": "block"}))
+            write, read = behind.write_port(), behind.read_port(domain="comb")
+            first, second = Signal(width, reset_less=True), Signal(width, reset_less=True)
+            m.d.comb += [
+                write.addr.eq(self.w_addr), write.data.eq(self.w_data),
+                write.en.eq(self.w_en[0] & (write.addr != read.addr)),
+                read.addr.eq(self.r_addr), getattr(self, f"o_{number}").eq(second),
+            ]
+            m.d.sync += [first.eq(read.data), second.eq(first)]
+
         return m
 
 
@@ -215,6 +229,7 @@ def test_cells_equal_their_twins():
     # All that the models know, but for byte-wide ports and resets, is in it.
     for what in ("DP16KD #", "PDPW16KD #", "MULT18X18D #", "CCU2C #", "TRELLIS_DPR16X4 #",
                  *(f".DATA_WIDTH_B(32'd{width})" for width in (1, 2, 4, 9, 18, 36)),
+                 '.REGMODE_B("OUTREG")',
                  *(f'.WRITEMODE_A("{mode}")'
                    for mode in ("NORMAL", "WRITETHROUGH", "READBEFOREWRITE"))):
         assert what in text
