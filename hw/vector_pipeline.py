@@ -14,6 +14,9 @@ from .vector_lane import VectorLane
 
 __all__ = ["VectorPipeline", "result_layout"]
 
+#: Copies of the command at most, each a clock later than the one before.
+_COMMANDS = 4
+
 
 def result_layout(config):
     """Return the payload of a beat of results: values, and what came with the elements."""
@@ -39,7 +42,7 @@ class VectorPipeline(wiring.Component):
     Members
     -------
     command : :py:`In(VectorCommand)`
-        Constant from two clocks before the first element until the last result.
+        Constant from three clocks before the first element until the last result.
     fresh : :py:`In(config.slots)`
         Slots whose state INTERPOLATE reads as zero.
     element : :py:`In(stream)`
@@ -112,13 +115,19 @@ class VectorPipeline(wiring.Component):
         m.d.sync += valid.eq(Cat(entering, valid))
         fresh = delay(m, self.fresh.bit_select(element.slot, 1), read, name="fresh")
 
-        # Lanes.
-        for n in range(lanes):
-            m.submodules[f"lane_{n}"] = lane = VectorLane()
+        # Lanes. The command goes from one to the next, so that each decodes it for itself: Yosys
+        # would merge registers that are the same, and their fan-out be that of all lanes. For the
+        # same reason the first lane alone knows when there is an element.
+        command = self.command
+        units = [VectorLane() for _ in range(lanes)]
+        for n, lane in enumerate(units):
+            if n and n % max(1, lanes // _COMMANDS) == 0:
+                command = delay(m, command, 1, name=f"command_{n}")
+            m.submodules[f"lane_{n}"] = lane
             m.d.comb += [
-                lane.command.eq(self.command),
+                lane.command.eq(command),
                 lane.factor.eq(self.factor),
-                lane.i.valid.eq(valid[-1]),
+                lane.i.valid.eq(valid[-1] if n == 0 else 1),
                 lane.i.p.fresh.eq(fresh),
                 self.result.p.values[n].eq(lane.o.payload),
             ]
@@ -132,7 +141,7 @@ class VectorPipeline(wiring.Component):
                 m.d.comb += lane.i.p[name].eq(delay(m, value, clocks, name=f"{name}_{n}"))
         m.d.comb += [
             self.slot.eq(delay(m, element.slot, read + VectorLane.factor_latency - 1, name="slot")),
-            self.result.valid.eq(lane.o.valid),
+            self.result.valid.eq(units[0].o.valid),
             *(self.result.p[name].eq(delay(m, element[name], self.latency, name=f"result_{name}"))
               for name in ("slot", "dst", "more", "last")),
         ]

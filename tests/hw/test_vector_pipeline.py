@@ -24,7 +24,7 @@ class Bench:
         """Return [(clocks since its element, result)] and the number of `filled` strobes."""
         ctx, dut, entered, results, filled = self.ctx, self.dut, [], [], 0
         ctx.set(dut.command, fields)
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(3)
         for cycle in range((gap + 1) * len(elements) + 40):
             valid = cycle % (gap + 1) == 0 and cycle // (gap + 1) < len(elements)
             ctx.set(dut.element.valid, valid)
