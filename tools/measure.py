@@ -3,7 +3,7 @@
     python tools/measure.py [speed] [golden] [timeline] [predicted] [--tokens 200] [--text FILE]
 
 speed: `trine bench` of every preset, with the models that fit it, at the clock it is placed for;
-where there are several slots, of a prompt that fills them as well.
+where there are several slots, of a prompt that fills them as well, if the model is trained.
 golden: golden model and gateware side by side over sampled tokens and, with --text, over a book.
 timeline: docs/timeline.svg, a layer and the head of the shipped model.
 predicted: every preset and model by the timing model, in seconds apiece. Without a name, all.
@@ -73,8 +73,9 @@ def speed(args):
             print(f"{name}, {model_name}: {error}", file=sys.stderr)
             continue
         with opened(config, model) as board:
-            results = measure(board, model, prompt=PROMPT if config.slots > 1 else 0,
-                              generate=args.tokens_of_speed, preset=name)
+            prompt = PROMPT if config.slots > 1 and not model_name.startswith("synthetic") else 0
+            results = measure(board, model, prompt=prompt, generate=args.tokens_of_speed,
+                              preset=name)
             violations = board.transport.violations
         for result in results:
             print(name, model_name, f"{result.cycles_per_token:,.0f} {result.roofline:.2%}",
