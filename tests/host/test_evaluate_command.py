@@ -70,6 +70,15 @@ def test_board_has_the_golden_figures(capsys, text):
     assert code == 0 and "20 characters, 20 tokens" in out and "every logit read" in out
 
 
+def test_gateware_has_the_golden_figures(capsys, text):
+    code, out, _ = run(capsys, "eval", text, "--preset", "tiny", "-m", TINY_PATH, "-n", 6,
+                       "--board-tokens", 3, "--json")
+    facts = json.loads(out)
+
+    assert code == 0 and facts["board_tokens"] == 3 and facts["board_mismatches"] == 0
+    assert facts["board_bits_per_char"] == facts["golden_bits_per_char_board_part"] > 0
+
+
 def test_checkpoint_is_the_reference(capsys, text, tmp_path):
     tensors, config = random_checkpoint(24, 52, 2, 29, 7)
     write_checkpoint(tmp_path / "there", tensors, config, tiny_model().tokenizer.to_json())
