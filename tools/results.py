@@ -162,13 +162,14 @@ def real_size(records):
         off = found["predicted_cycles"] / found["cycles"] - 1
         rows.insert(3, ("cycles, predicted by the timing model",
                         f"{found['predicted_cycles']:,.0f} ({off:+.4%})"))
+    changes = ", ".join(f"`{field}` {value:,}" for field, value in found["changes"].items())
     yield from (
         "## A whole token of published size", "",
         "Random weights in the shape of the MatMul-free LM 370M (24 layers, dim 1024, hidden "
         "2816, 32,000 tokens). The board is hypothetical: an SDRAM of 256 MB, which no ULX3S "
-        "carries, and larger memories for vectors, codes and state. Cycle by cycle it is the "
-        "gateware. The timing model does not know when the chip was refreshed last. "
-        f"(`{found['command']}`)", "", *table(("", ""), rows), "")
+        f"carries, and larger memories ({changes}). Cycle by cycle it is the gateware. The timing "
+        "model does not know when the chip was refreshed last. "
+        f"{found.get('note', '')} (`{found['command']}`)", "", *table(("", ""), rows), "")
 
 
 def area():

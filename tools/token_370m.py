@@ -4,7 +4,7 @@
 
 Random weights in the shape of the MatMul-free LM of 370 M (24 layers, dim 1024, hidden 2816,
 32,000 tokens). The board is hypothetical: an SDRAM of 256 MB, which no ULX3S carries, filled by
-the back door, and larger memories for vectors and state than the preset `ulx3s` has. Everything
+the back door, and larger memories than the preset `ulx3s` has. Everything
 else is the preset, cycle by cycle. The timing model predicts the cycles from what golden
 saw; it does not know when the chip was refreshed last. Takes some minutes and 4 GB of memory;
 writes a record.
@@ -31,7 +31,7 @@ from trine.sim.verilator import progress_bar
 MODEL = "synthetic-370m"
 #: What the model needs more than the preset `ulx3s` has.
 CHANGES = {"memory_size": 256 << 20, "vector_words": 8192, "state_words": 32768,
-           "code_words": 4096, "max_cols": 4096}
+           "code_words": 4096, "max_cols": 4096, "fifo_bytes": 8192}
 TOKEN = 12345
 #: The hypothetical chip.
 CHIP = SDRAMGeometry(rows=16384, cols=2048)
