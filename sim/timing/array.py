@@ -42,6 +42,7 @@ def tiles(config, tape, *, taken, rows, cols, slots, take):
     change = taken + 2
     free = change
     spread = TernaryArray.spread(config)
+    served, done = [], 0
     while rows:
         n = min(rows, config.lanes)
         rows -= n
@@ -52,8 +53,13 @@ def tiles(config, tape, *, taken, rows, cols, slots, take):
         offered = change + TernaryArray.latency + spread - 3
         beats = slots * beats_of(n, config.vector_lanes)
         first_sum, last_sum = take(offered, beats, slots * n)
-        # A sum is read when the queue has a place that it may take.
-        read = max(change + TernaryArray.drain_gap + spread - 1 + beats,
-                   last_sum - _BEGUN + _CREDIT)
+        served.append((done, first_sum, last_sum))
+        done += beats
+        read = change + TernaryArray.drain_gap + spread - 1 + beats
+        if done > _BEGUN + 1:
+            # The last beat is read when an earlier one has left room for it.
+            wanted = done - 1 - _BEGUN
+            start, first, last = next(tile for tile in reversed(served) if tile[0] <= wanted)
+            read = max(read, min(first + wanted - start, last) + _CREDIT)
         free = read + 1
         yield Tile(first_step, last_step, change, first_sum, last_sum, beats)
