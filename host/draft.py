@@ -5,9 +5,8 @@ Ref: Saxena, Prompt Lookup Decoding, 2023; no second model is asked.
 
 __all__ = ["LONGEST", "SHORTEST", "PromptLookup"]
 
-#: Tokens at the end of the text that are looked for, at most and at least: after one token alone
-#: ordinary text goes on otherwise too often.
-LONGEST, SHORTEST = 4, 2
+#: Tokens at the end of the text that are looked for, at most and at least.
+LONGEST, SHORTEST = 4, 1
 
 
 class PromptLookup:

@@ -30,8 +30,7 @@ class Speculation(Generation):
     The slots take the text's newest token and the draft behind it as consecutive positions. Each
     samples what follows its own token. As long as that is what the draft says, the next slot's
     sample counts too; the text goes on from the slot of the last token that was right. A slot more
-    makes the play longer, so drafts get shorter where they are wrong: one token more than were
-    right; and twice as long where all of one were right.
+    takes hardly longer, so every play takes as long a draft as there is.
 
     drafts : tokens drafted for a play at most; None for one fewer than the board has slots
     lookup : makes the drafts, see :class:`.draft.PromptLookup`
@@ -72,10 +71,10 @@ class Speculation(Generation):
         board, text = self.board, self.lookup(self.prompt)
         for slot in range(board.config.slots):
             self.sampling.settle(board, slot, self.on_board)
-        (newest,), length = rest, self.drafts
+        newest, = rest
         while self._wanted():
-            room = length if self.count is None else self.count - len(self.tokens) - 1
-            draft, accepted = text.propose(min(length, room)), self.accepted
+            room = self.drafts if self.count is None else self.count - len(self.tokens) - 1
+            draft = text.propose(min(self.drafts, room))
             sampled = self._check([newest, *draft])
             self.plays += 1
             self.drafted += len(draft)
@@ -93,7 +92,3 @@ class Speculation(Generation):
                 yield token
                 if not right:
                     break
-            if draft:
-                accepted = self.accepted - accepted
-                length = 2 * length if accepted == len(draft) else accepted + 1
-                length = min(length, self.drafts)

@@ -45,8 +45,8 @@ def test_a_repeated_phrase_fills_the_draft():
 
 def test_nothing_earlier_gives_no_draft():
     assert PromptLookup([]).propose(4) == PromptLookup([1, 2, 3]).propose(4) == []
-    assert PromptLookup([1, 2, 1]).propose(4) == []
-    assert PromptLookup([1, 2, 1], shortest=1).propose(4) == [2, 1, 2, 1]
+    assert PromptLookup([1, 2, 1], shortest=2).propose(4) == []
+    assert PromptLookup([1, 2, 1]).propose(4) == [2, 1, 2, 1]
 
 
 def test_a_range_that_is_none():

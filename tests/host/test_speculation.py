@@ -66,15 +66,6 @@ def test_right_drafts_fill_the_slots_and_wrong_ones_cost_nothing_but_time(boards
         assert (speculation.plays, speculation.accepted) == (plays, accepted)
 
 
-def test_wrong_drafts_get_shorter(boards):
-    plain = list(Generation(boards[1], tiny_model(), [0, 5], 24, Sampling(temperature=0)))
-    Oracle.text, Oracle.rng, Oracle.chance = [0, 5, *plain], np.random.default_rng(0), 0.0
-    speculation = Speculation(boards[8], tiny_model(), [0, 5], 24, Sampling(temperature=0),
-                              lookup=Oracle)
-    # Seven at first, then one each; none for the last token.
-    assert list(speculation) == plain and speculation.drafted == 7 + 22
-
-
 def test_fewer_drafts_than_slots(boards):
     plain = list(Generation(boards[1], tiny_model(), [0, 5], 24, Sampling(temperature=0)))
     Oracle.text, Oracle.rng, Oracle.chance = [0, 5, *plain], np.random.default_rng(0), 1.0
