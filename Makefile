@@ -54,6 +54,7 @@ results: .venv/runtime.stamp
 	@for preset in ulx3s ulx3s-8 ulx3s-16; do \
 		$(BIN)/python tools/choose.py --preset $$preset || exit 1; \
 	done
+	@$(BIN)/python tools/speculation.py
 	@$(BIN)/python tools/results.py
 
 token-370m: .venv/runtime.stamp
