@@ -163,13 +163,14 @@ class Machine:
         for first, last in spans:
             self._results(first, last + 1 - first)
         if loaded[-1]:
-            self.causes.add(Cause.SCALAR, issued + _ASKED, loaded[-1] - 1)
+            self.causes.add(Cause.SCALAR, issued + _ASKED, loaded[0] - 1)
         self._finish(spans[-1][1] + VectorEngine.latency, instruction)
 
     def _matvec(self, issued, instruction):
         fields = instruction.fields
-        loaded = self._loaded(issued, instruction)[-1]
-        self.causes.add(Cause.SCALAR, issued + _ASKED, loaded - 1)
+        scalars = self._loaded(issued, instruction)
+        self.causes.add(Cause.SCALAR, issued + _ASKED, scalars[0] - 1)
+        loaded = scalars[-1]
         logits = fields["target"] == Target.LOGITS
         free, left = loaded, None
 
