@@ -88,20 +88,24 @@ class CodeMemory(wiring.Component):
 
         for slot in range(self.config.slots):
             row = data.ArrayLayout(signed(8), lanes)
-            rows = memory.Memory(shape=row, depth=self.config.code_words // lanes, init=[])
+            rows = memory.Memory(shape=row, depth=self.config.code_words // lanes, init=[],
+                                 attrs={"ram_style": "block", "no_rw_check": 1})
             m.submodules[f"rows_{slot}"] = rows
-            write, read = rows.write_port(granularity=1), rows.read_port()
+            write, read = rows.write_port(granularity=1), rows.read_port(domain="comb")
             here = self.write.valid & (self.write.p.slot == slot)
             m.d.comb += [
                 write.addr.eq(addr),
                 write.data.eq(self.write.p.codes),
                 write.en.eq(Cat(1, self.write.p.more) & here.replicate(lanes)),
                 read.addr.eq(addr),
-                read.en.eq(en),
             ]
-            # Block RAM is slow to put its data out: nothing else fits into that clock.
+            # The block RAM's own register. It is slow to put its data out: nothing else fits into
+            # that clock.
+            held = Signal(row, name=f"held_{slot}", reset_less=True)
             codes = Signal(row, name=f"codes_{slot}")
-            m.d.sync += codes.eq(read.data)
+            with m.If(en):
+                m.d.sync += held.eq(read.data)
+            m.d.sync += codes.eq(held)
             m.d.comb += self.read.data[slot].eq(codes.as_value().word_select(later_lane, 8))
 
         return m
