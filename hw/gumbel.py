@@ -10,6 +10,8 @@ from amaranth.lib.wiring import In, Out
 
 from trine.firmware.tables import GUMBEL, HASH_ROTATIONS, HASH_START
 
+from .product import Product
+
 __all__ = ["Gumbel"]
 
 
@@ -89,8 +91,9 @@ class Gumbel(wiring.Component):
         entry, following = (Signal(signed(18), name=name, reset_less=True)
                             for name in ("entry", "following"))
         slope = Signal(signed(10), reset_less=True)
-        product = Signal(signed(18), reset_less=True)
-        m.d.comb += [read.addr.eq(index), read.en.eq(stages[2] | stages[3])]
+        m.submodules.product = product = Product(slope.shape(), rest.shape(), latency=1)
+        m.d.comb += [read.addr.eq(index), read.en.eq(stages[2] | stages[3]),
+                     product.a.eq(slope), product.b.eq(rest)]
         with m.If(stages[1]):
             bit_2, remaining = half(byte)
             bit_1, remaining = half(remaining)
@@ -103,10 +106,8 @@ class Gumbel(wiring.Component):
             m.d.sync += following.eq(read.data)
         with m.If(stages[5]):
             m.d.sync += slope.eq(following - entry)
-        with m.If(stages[6]):
-            m.d.sync += product.eq(slope * rest)
         with m.If(stages[7]):
-            m.d.sync += self.o.payload.eq(entry + (product >> 8))
+            m.d.sync += self.o.payload.eq(entry + (product.o >> 8))
         m.d.sync += self.o.valid.eq(stages[7])
 
         return m

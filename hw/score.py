@@ -9,6 +9,7 @@ from trine.firmware.tables import BETA_FRACTION, GUMBEL_FRACTION
 
 from .argmax import score_layout
 from .gumbel import Gumbel
+from .product import Product
 
 __all__ = ["Score"]
 
@@ -83,20 +84,16 @@ class Score(wiring.Component):
 
         # logit * beta by halves of the logit, so that each product is one multiplier's. Bits of
         # the lower half that the shift drops never carry into what is kept. There is time until
-        # the noise comes, so products have a clock on either side for the way to the multipliers.
+        # the noise comes, so the multipliers have registers on either side.
         beta = Signal(16, reset_less=True)
-        low_product, low = (Signal(32, name=name, reset_less=True)
-                            for name in ("low_product", "low"))
-        high_product, high = (Signal(signed(32), name=name, reset_less=True)
-                              for name in ("high_product", "high"))
+        m.submodules.low = low = Product(16, 16)
+        m.submodules.high = high = Product(signed(16), 16)
         scaled = Signal(signed(40), reset_less=True)
+        m.d.comb += [low.a.eq(row.logit[:16]), high.a.eq(row.logit[16:]),
+                     low.b.eq(beta), high.b.eq(beta)]
         m.d.sync += [
             beta.eq(self.beta),
-            low_product.eq(row.logit[:16] * beta),
-            high_product.eq(row.logit[16:].as_signed() * beta),
-            low.eq(low_product),
-            high.eq(high_product),
-            scaled.eq((high << 16 - BETA_FRACTION) + (low >> BETA_FRACTION)),
+            scaled.eq((high.o << 16 - BETA_FRACTION) + (low.o >> BETA_FRACTION)),
         ]
 
         shift = LOGIT_FRACTION - GUMBEL_FRACTION
