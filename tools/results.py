@@ -69,11 +69,12 @@ def speed(records):
                  f"{r['aggregate_tokens_per_second']:,.1f}",
                  f"{r['weights_per_second'] / 1e9:.2f}") for r in found]),
         "", "Watts are an estimate of a whole ULX3S 85F; [power.md](power.md) has every "
-        "coefficient.", "",
+        "coefficient. A preset that has not been placed has none.", "",
         *table(("preset", "model", "W", "mJ/token", "nJ/weight", "saturated results"),
                [(f"`{r['preset']}`", r["model"], _spread(r["watts"], 2),
                  _spread({k: 1000 * v for k, v in r["joules_per_token"].items()}, 2),
-                 _spread(r["nanojoules_per_weight"], 2), r["saturations"]) for r in found]), "")
+                 _spread(r["nanojoules_per_weight"], 2), r["saturations"])
+                for r in found if "assumed resources" not in r["watts_source"]]), "")
     one = {r["model"]: r for r in found if r["preset"] == ONE}
     many = [r for r in found if r["slots"] > 1 and r["model"] in one]
     if many:
