@@ -143,5 +143,4 @@ class SDRAMTiming:
             rcd=wait(self.rcd), rp=wait(self.rp), ras=wait(self.ras), rc=wait(self.rc),
             rfc=wait(self.rfc), rrd=wait(self.rrd), wr=max(wait(self.wr), self.wr_clocks),
             mrd=max(1, self.mrd_clocks), refi=self.refi * clock_hz // 10**12, cas=self.cas,
-            # Its least wait leaves no room for a clock that is a little fast.
-            init=wait(self.init * 101 // 100))
+            init=wait(self.init))
