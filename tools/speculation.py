@@ -92,7 +92,7 @@ def measure_text(golden, model, prompt, sampling, count, plain, plays):
 
 def prefill_section(facts, prefill):
     """Return the part of the record that docs/results.md shows."""
-    return {"order": 40, "title": "Prefill", "text": [
+    return {"order": 40, "title": "Prefill, and the text behind it", "text": [
         f"A prompt's consecutive positions fill the slots. Preset `{facts['preset']}`, shipped "
         f"model, a prompt of {prefill['prompt_tokens']} tokens; the text behind it "
         f"{'equals' if prefill['equal'] else 'DIFFERS from'} golden's."],
