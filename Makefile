@@ -1,6 +1,7 @@
 # Everything comes from PyPI into .venv; nothing is installed elsewhere.
 #
 #   make generate     text from the simulated board          (ARGS='-p "Once" -n 64' adds options)
+#   make serve        an OpenAI-style server for it, on 127.0.0.1:8080
 #   make bitstream    the ULX3S's bitstream, in build/       (ARGS='--seed 7' adds options)
 #   make test         the test suite                         (ARGS='-k array' chooses tests)
 #   make test-train   installs PyTorch, trains 200 steps, checks the export
@@ -10,7 +11,7 @@
 #   make lint         ruff
 #   make clean        removes .venv and build/
 
-.PHONY: generate bitstream test test-train test-wheel results token-370m lint clean
+.PHONY: generate serve compiler bitstream test test-train test-wheel results token-370m lint clean
 .DEFAULT_GOAL := generate
 
 BIN := .venv/bin
@@ -19,11 +20,17 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 INSTALL := $(PIP) setuptools && $(PIP) --no-build-isolation --editable
 COMPILER := command -v c++ || command -v g++ || command -v clang++
 
-generate: .venv/runtime.stamp
+generate: .venv/runtime.stamp compiler
+	@$(BIN)/trine generate --seed 1 -n 160 $(ARGS)
+
+serve: .venv/serve.stamp compiler
+	@$(BIN)/trine serve $(ARGS)
+
+# For the simulated board.
+compiler: .venv/runtime.stamp
 	@{ $(COMPILER); } >/dev/null || [ -e .venv/ziglang.stamp ] || \
 		{ echo "No C++ compiler found: installing ziglang (400 MB) in its place." >&2; \
 		  $(PIP) ziglang && touch .venv/ziglang.stamp; }
-	@$(BIN)/trine generate --seed 1 -n 160 $(ARGS)
 
 # Fails where timing does not close. Seeds are tried in turn.
 bitstream: .venv/synth.stamp
@@ -81,6 +88,11 @@ clean:
 .venv/runtime.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing Trine into .venv ..." >&2
 	@$(INSTALL) .
+	@touch $@
+
+.venv/serve.stamp: .venv/runtime.stamp
+	@echo "Installing the HTTP server into .venv ..." >&2
+	@$(INSTALL) '.[serve]'
 	@touch $@
 
 .venv/dev.stamp: .venv/runtime.stamp

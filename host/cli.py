@@ -18,13 +18,14 @@ from .commands import (
     power,
     program,
     selftest,
+    serve,
     trace,
     train,
 )
 
 __all__ = ["main"]
 
-_COMMANDS = {"generate": generate, "train": train, "import": import_checkpoint,
+_COMMANDS = {"generate": generate, "serve": serve, "train": train, "import": import_checkpoint,
              "eval": evaluate, "estimate": estimate,
              "inspect": inspect, "trace": trace, "selftest": selftest,
              "bench": bench, "build": build, "program": program, "power": power}

@@ -91,6 +91,11 @@ class Scheduler:
         """Whether no request waits or is under way."""
         return not self._waiting and not self._seats
 
+    @property
+    def seated(self):
+        """How many requests hold a slot."""
+        return len(self._seats)
+
     def __iter__(self):
         """Yield the events of :meth:`step` until the scheduler is idle."""
         while not self.idle:

@@ -43,16 +43,17 @@ def add_model(parser):
                         help="model file (default: the one that comes with Trine for the preset)")
 
 
-def add_device(parser):
-    """Add the options that choose a device."""
+def add_device(parser, preset="ulx3s"):
+    """Add the options that choose a device; ``preset`` is the default for one without a board."""
     parser.add_argument("--device", metavar="DEVICE", default="sim",
                         help="sim: the simulated board; golden: the integer model without "
                              "gateware; auto: the one board on USB; else a serial port (default: "
                              "sim)")
     parser.add_argument("--baud", metavar="N", type=number(int, 9600, 12_000_000), default=None,
                         help="speed of the serial port (default: 3000000)")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="ulx3s",
-                        help="configuration of a simulated or golden board (default: ulx3s)")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=preset,
+                        help="configuration of a simulated or golden board (default: "
+                             "%(default)s)")
     parser.add_argument("--clock", metavar="MHZ", type=number(float, 1, 1000), default=None,
                         help="clock assumed for a simulated board (default: the preset's)")
     parser.add_argument("--vcd", metavar="FILE", default=None,

@@ -1,0 +1,1 @@
+"""An OpenAI-style HTTP server for a board. Only this folder imports the web framework."""
