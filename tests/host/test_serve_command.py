@@ -8,25 +8,27 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from checkpoints import TINY_PATH
 from command_line import refused, run
 
+ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ["--device", "golden", "--preset", "tiny", "-m", str(TINY_PATH)]
 
 
 @contextmanager
-def started(*options):
+def started(*options, device=GOLDEN, slots="one slot"):
     """Start the command on a free port; yield (process, connection)."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "trine.host.cli", "serve", *GOLDEN, "--port", "0", *options],
+        [sys.executable, "-m", "trine.host.cli", "serve", *device, "--port", "0", *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with process:
         try:
             line = process.stderr.readline()
-            port = re.fullmatch(r"\S+ on golden, one slot: http://127\.0\.0\.1:(\d+)/v1 "
+            port = re.fullmatch(rf"\S+ on golden, {slots}: http://127\.0\.0\.1:(\d+)/v1 "
                                 r"\(Ctrl-C ends\)\n", line)[1]
             connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
             yield process, connection
@@ -57,6 +59,27 @@ def test_the_model_is_called_as_in_its_file():
     with started() as (_, connection):
         connection.request("GET", "/v1/models")
         assert json.loads(connection.getresponse().read())["data"][0]["id"] == "tiny"
+
+
+def test_examples_of_the_documentation(capsys):
+    """They work, and the text is that of `trine generate`."""
+    text = (ROOT / "docs/serve.md").read_text()
+    example, = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    calls = re.findall(r"^curl http://127\.0\.0\.1:8080(\S+)(?: -d '(.*)')?$", text, re.MULTILINE)
+    with started(device=["--device", "golden"], slots="8 slots") as (_, connection):
+        answers = []
+        for path, body in calls:
+            connection.request("POST" if body else "GET", path, body or None)
+            answers.append(connection.getresponse().read())
+        exec(example.replace("8080", str(connection.port)), {})
+    printed = capsys.readouterr().out
+    options = ["--device", "golden", "-p", "Once upon a time", "-n", 20, "--seed", 1]
+
+    assert len(calls) == 3 and answers[1].endswith(b"data: [DONE]\n\n")
+    whole = "Once upon a time" + json.loads(answers[0])["choices"][0]["text"] + "\n"
+    assert run(capsys, "generate", *options)[1] == whole
+    assert run(capsys, "generate", *options, "--top-k", 10)[1] == f"Once upon a time{printed}\n"
+    assert list(json.loads(answers[2])) == re.findall(r'"(\w+)":', text.split("texts wait:")[1])
 
 
 def test_a_port_in_use(capsys):
