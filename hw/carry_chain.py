@@ -13,6 +13,7 @@ def carry_chain(m, init, halves):
 
     No carry comes in: nextpnr spends a whole cell where a signal enters the chain, but one half
     whose P is 0 and whose G is that signal does as well. Such a half is a bit of the sum like any.
+    Where it is the lowest, :mod:`.flow.carry_ends` saves the cell that nextpnr spends on a zero.
 
     Parameters
     ----------

