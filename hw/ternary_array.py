@@ -134,35 +134,33 @@ class TernaryArray(wiring.Component):
     def _control(self, m, stages, drain):
         lanes, step_bytes = self.config.lanes, self.config.step_bytes
         tile = drain.tile
-        command = Signal(ArrayCommand)
+        command = Signal(ArrayCommand, reset_less=True)
 
-        # The column, and the one behind the next: what is compared is known two steps ahead.
-        col, second = Signal.like(command.cols), Signal.like(command.cols)
-        last_col, single = Signal(), Signal()
+        # The column, and the one behind the next: what is compared is known two steps ahead. What
+        # begins with each command is without reset, which leaves the flip-flops' own reset input
+        # to set it to zero, instead of a LUT4 a bit.
+        col = Signal.like(command.cols, reset_less=True)
+        second = Signal.like(command.cols, reset_less=True)
+        last_col, single = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += single.eq(command.cols == 1)
 
         # The running tile, if there is one.
-        started, last = Signal(), Signal()
-        row = Signal.like(tile.p.row)
-        rows = Signal.like(tile.p.rows)
-        bytes_ = Signal.like(self.take)
+        started, last = Signal(reset_less=True), Signal(reset_less=True)
+        row = Signal.like(tile.p.row, reset_less=True)
+        rows = Signal.like(tile.p.rows, reset_less=True)
+        bytes_ = Signal.like(self.take, reset_less=True)
 
-        # The next tile. Cases, where comparisons would become carry chains.
-        next_row = Signal.like(tile.p.row)
-        rows_left = Signal.like(command.rows)
-        next_rows, next_bytes, next_last = Signal.like(rows), Signal.like(bytes_), Signal()
+        # The next tile: a full one, or the last.
+        next_row = Signal.like(row, reset_less=True)
+        rows_left = Signal.like(command.rows, reset_less=True)
+        low = rows_left[:len(rows)]
+        next_last = ~rows_left[len(rows):].any() & (low <= lanes)
+        last_bytes = Signal.like(bytes_)
         m.d.sync += rows_left.eq(command.rows - next_row)
-        m.d.comb += [next_rows.eq(lanes), next_bytes.eq(step_bytes)]
-        low = lanes.bit_length()
-        with m.If(~rows_left[low:].any()):
-            with m.Switch(rows_left[:low]):
-                for n in range(1, lanes + 1):
-                    with m.Case(n):
-                        m.d.comb += [
-                            next_rows.eq(n),
-                            next_bytes.eq(-(-n // 5)),
-                            next_last.eq(1),
-                        ]
+        with m.Switch(low):
+            for n in range(1, lanes + 1):
+                with m.Case(n):
+                    m.d.comb += last_bytes.eq(-(-n // 5))
 
         # A tile may be sent to the shadow when that is empty and no other is on its way there.
         under_way = Signal()
@@ -182,8 +180,8 @@ class TernaryArray(wiring.Component):
                 started.eq(1),
                 last.eq(next_last),
                 row.eq(next_row),
-                rows.eq(next_rows),
-                bytes_.eq(next_bytes),
+                rows.eq(Mux(next_last, low, lanes)),
+                bytes_.eq(Mux(next_last, last_bytes, step_bytes)),
                 next_row.eq(next_row + lanes),
                 col.eq(0),
                 second.eq(2),
