@@ -17,7 +17,7 @@ from trine.host.serving.worker import Worker
 __all__ = ["Served", "serving", "until"]
 
 
-def until(condition, seconds=30):
+def until(condition, seconds=120):
     """Wait until ``condition()``; AssertionError where that takes too long."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -42,7 +42,7 @@ class Served:
 
     def send_raw(self, path, body=None, method=None):
         """Send one request; return (status, body as bytes, headers)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()

@@ -30,7 +30,7 @@ def started(*options, device=GOLDEN, slots="one slot"):
             line = process.stderr.readline()
             port = re.fullmatch(rf"\S+ on golden, {slots}: http://127\.0\.0\.1:(\d+)/v1 "
                                 r"\(Ctrl-C ends\)\n", line)[1]
-            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=300)
             yield process, connection
             connection.close()
         finally:
@@ -47,7 +47,7 @@ def test_a_signal_ends_it_in_order(number):
         process.send_signal(number)
         last = response.read().split(b"\n\n")[-2]
         assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "shutting_down"
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0 and out == ""
     request, stopped = err.splitlines()

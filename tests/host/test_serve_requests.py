@@ -8,12 +8,17 @@ import time
 
 import pytest
 
+from checkpoints import tiny_model
 from serving import serving, until
 from slot_boards import golden_board
 from trine.firmware.registers import State
 from trine.host.board import Board
 from trine.host.links import DeviceError
+from trine.host.request import Request
+from trine.host.sampling import Sampling
+from trine.host.serving.text import Text
 from trine.host.serving.worker import Worker
+from trine.host.text_stream import TextStream
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +238,20 @@ def test_a_board_that_fails(monkeypatch):
             assert status == 503 and (health["status"], health["error"]) == ("error", sentence)
             assert health["slots_in_use"] == health["waiting"] == 0
         assert served.send("/v1/completions", {"prompt": "a"})[0] == 503
+
+
+def test_a_stop_text_frees_the_slot():
+    pieces, tokenizer = [], tiny_model().tokenizer
+    text = Text(0, Request([0], None, Sampling(seed=1)), TextStream(tokenizer.stream(), ["k"]),
+                pieces.append)
+    with golden_board(1) as board, Worker(board, tiny_model(), 0) as worker:
+        worker.submit([text])
+        until(lambda: text.request.done)
+        assert worker.slots_in_use == worker.waiting == 0
+
+    assert [piece.finish for piece in pieces] == [None] * (len(pieces) - 1) + ["stop"]
+    assert tokenizer.token_bytes(text.request.tokens[-1]) == b"k"
+    assert text.generated == len(text.request.tokens)
 
 
 def test_stopping_while_a_long_prompt_is_read(monkeypatch):
