@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .product import Product
+
 __all__ = ["ElementLoader"]
 
 
@@ -52,31 +54,32 @@ class ElementLoader(wiring.Component):
 
         # What is the same for all elements. The upper half of an int32, or an int16, stands 16 bits
         # above the lower half's product in 48 bits; `up` counts from the int16's place.
-        power = Signal(signed(17))
         up = Signal(4)  # one-hot: by nothing, 16, 32, or more
         steps = self.shift[4:] + self.wide
-        m.d.sync += power.eq(1 << self.shift[:4])
         m.d.sync += up.eq(Cat(steps == 0, steps == 1, steps == 2, steps >= 3))
 
         has_low = Signal()
-        half = Signal(signed(17))
         low = Signal(2)  # of half and product: the lower half of an int32
-        product = Signal(32)
+        m.submodules.scaled = scaled = Product(signed(17), 16)
+        product = scaled.o[:32]
         low_product = Signal(32)
         top = Signal(32)
         negative = Signal(2)
         lost = Signal(2)
         moved = [Signal(32, name=f"moved_{number}") for number in range(3)]
         part = Signal(signed(32))
+        last = ~self.wide | has_low
+        m.d.comb += [
+            scaled.en.eq(advance),
+            scaled.a.eq(Cat(self.i.payload, self.i.payload[15] & last).as_signed()),
+            scaled.b.eq(1 << self.shift[:4]),
+        ]
         with m.If(advance):
             with m.If(self.i.valid):
                 m.d.sync += has_low.eq(self.wide & ~has_low)
-            last = ~self.wide | has_low
             m.d.sync += [
                 valids.eq(Cat(self.i.valid & last, valids)),
                 low.eq(Cat(self.i.valid & ~last, low)),
-                half.eq(Cat(self.i.payload, self.i.payload[15] & last).as_signed()),
-                product.eq(half * power),
             ]
             with m.If(low[1]):
                 m.d.sync += low_product.eq(product)

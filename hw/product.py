@@ -28,6 +28,8 @@ class Product(wiring.Component):
     -------
     a, b : :py:`In(a_shape)`, :py:`In(b_shape)`
         Factors.
+    en : :py:`In(1)`
+        Low, it holds the registers. High where it is not connected.
     o : :py:`Out(...)`
         The product, of as many bits as both factors; signed where one of them is.
     """
@@ -43,6 +45,7 @@ class Product(wiring.Component):
                                  f"not {shape!r}")
         super().__init__({
             "a": In(a), "b": In(b),
+            "en": In(1, init=1),
             "o": Out(Shape(a.width + b.width, a.signed or b.signed)),
         })
 
@@ -58,7 +61,7 @@ class Product(wiring.Component):
             m.submodules.cell = Instance(
                 "MULT18X18D", p_GSR="DISABLED",
                 **{f"p_REG_{name}_CLK": "CLK0" for name in registers},
-                i_CLK0=ClockSignal(), i_CE0=C(1), i_RST0=C(0), i_SIGNEDA=C(1), i_SIGNEDB=C(1),
+                i_CLK0=ClockSignal(), i_CE0=self.en, i_RST0=C(0), i_SIGNEDA=C(1), i_SIGNEDB=C(1),
                 i_SOURCEA=C(0), i_SOURCEB=C(0),
                 **{f"i_A{n}": a[n] for n in range(18)},
                 **{f"i_B{n}": b[n] for n in range(18)},
@@ -69,8 +72,10 @@ class Product(wiring.Component):
         a, b = self.a, self.b
         if self.latency == 2:
             a, b = Signal.like(a, reset_less=True), Signal.like(b, reset_less=True)
-            m.d.sync += [a.eq(self.a), b.eq(self.b)]
+            with m.If(self.en):
+                m.d.sync += [a.eq(self.a), b.eq(self.b)]
         product = Signal.like(self.o, reset_less=True)
-        m.d.sync += product.eq(a * b)
+        with m.If(self.en):
+            m.d.sync += product.eq(a * b)
         m.d.comb += self.o.eq(product)
         return m
