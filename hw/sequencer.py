@@ -159,10 +159,23 @@ class Sequencer(wiring.Component):
         # Commands not yet taken, and elements of FILL.
         to_issue = Signal(3)
         ports = (self.vector, self.array, self.mover)
+        # What state the instruction is in, told by a flip-flop each: the units wait for it.
+        offering, issuing, scalar_offering = Signal(), Signal(), Signal()
+        may_begin = ~busy & ~position.beyond
+        m.d.comb += [
+            Cat(port.valid for port in ports).eq(
+                to_issue & (issuing | (offering & may_begin)).replicate(len(ports))),
+            self.scalar.valid.eq(scalar_offering & ~position.beyond & ~(busy & conflict)),
+        ]
+
+        def offer(kind):
+            m.d.sync += scalar_offering.eq(kind == Kind.SCALAR)
+            m.d.sync += offering.eq(
+                (kind != Kind.SCALAR) & (kind != Kind.END) & (kind != Kind.UNDEFINED))
         fill_left = Signal.like(decoder.vector.length)
 
         def fail(code):
-            m.d.sync += error.eq(code)
+            m.d.sync += [error.eq(code), offering.eq(0), scalar_offering.eq(0)]
             m.next = "Stay-Failed"
 
         def starve(waits=1):
@@ -184,9 +197,8 @@ class Sequencer(wiring.Component):
             m.next = "Fetch-First"
 
         def issue():
-            m.d.comb += Cat(port.valid for port in ports).eq(to_issue)
             remaining = to_issue & ~Cat(port.ready for port in ports)
-            m.d.sync += to_issue.eq(remaining)
+            m.d.sync += [to_issue.eq(remaining), offering.eq(0), issuing.eq(remaining.any())]
             with m.If(remaining.any()):
                 m.next = "Issue"
             with m.Else():
@@ -222,6 +234,8 @@ class Sequencer(wiring.Component):
                 m.next = "Dispatch"
                 with m.If(decoder.count > 1):
                     m.next = "Fetch-Rest"
+                with m.Else():
+                    offer(decoder.kind)
 
             with m.State("Fetch-Rest"):
                 def count():
@@ -232,6 +246,7 @@ class Sequencer(wiring.Component):
 
             with m.State("Await-Word"):
                 m.d.sync += to_issue.eq(Cat(1, kind == Kind.MATVEC, kind == Kind.MOVE))
+                offer(kind)
                 m.next = "Dispatch"
 
             with m.State("Dispatch"):
@@ -251,9 +266,9 @@ class Sequencer(wiring.Component):
                         with m.Case(Kind.END):
                             m.next = "Drop-Padding"
                         with m.Case(Kind.SCALAR):
-                            m.d.comb += self.scalar.valid.eq(~(busy & conflict))
                             m.d.sync += self.scalar_wait.eq(~units_busy & ~self.scalar.ready)
                             with m.If(self.scalar.ready & self.scalar.valid):
+                                m.d.sync += scalar_offering.eq(0)
                                 begin()
                         with m.Default():
                             with m.If(~busy):

@@ -80,14 +80,14 @@ class TapePosition(wiring.Component):
 
         # In the last burst of the tape; a burst lasts longer than the comparison.
         last = Signal()
-        strayed = Signal()
+        over = Signal()
         m.d.sync += last.eq(following == self.bursts)
         with m.If(after[shift]):
             m.d.sync += [burst.eq(following), following.eq(following + 1)]
-            with m.If(last):
-                m.d.sync += self.over.eq(1)
-        m.d.comb += self.beyond.eq(self.over & (low.any() | strayed))
-        m.d.sync += strayed.eq(self.beyond)
+        m.d.comb += over.eq(self.over | (after[shift] & last))
+        m.d.sync += self.over.eq(over)
+        with m.If(over & after[:shift].any()):
+            m.d.sync += self.beyond.eq(1)
 
         # Both sides of the sum are of the same clock, and the burst is that of `low`.
         reached = Signal()
@@ -95,6 +95,7 @@ class TapePosition(wiring.Component):
         m.d.comb += self.all_here.eq(self.over | (last & reached))
 
         with m.If(self.restart):
-            m.d.sync += [self.position.eq(0), following.eq(1), self.over.eq(0), strayed.eq(0)]
+            m.d.sync += [self.position.eq(0), following.eq(1), self.over.eq(0),
+                         self.beyond.eq(0)]
 
         return m
