@@ -21,7 +21,8 @@ class RegisterFile(wiring.Component):
     Parameters
     ----------
     delay : :class:`int`
-        Clocks from ``read`` until ``word`` is there; 0 if it is combinational.
+        Clocks from ``read`` until ``word`` is there; 0 if it is combinational. A write takes as
+        long.
 
     Members
     -------
@@ -37,7 +38,7 @@ class RegisterFile(wiring.Component):
         What is read.
     wait : :py:`In(1)`
         While high, the word is not there yet, or the write not done, and no further access is
-        taken. Counts from ``write`` on, or from ``delay`` clocks after ``read`` on.
+        taken. Counts from ``delay`` clocks after ``write`` or ``read`` on.
 
     Raises
     ------
@@ -84,7 +85,7 @@ class RegisterFile(wiring.Component):
 
             with m.State("Await-Word"):
                 m.d.sync += self.bus.reply.payload.eq(self.word)
-                with m.If(~writes & (elapsed != self.delay)):
+                with m.If(elapsed != self.delay):
                     m.d.sync += elapsed.eq(elapsed + 1)
                 with m.Elif(~self.wait):
                     m.next = "Reply"

@@ -213,7 +213,7 @@ class RunControl(wiring.Component):
             m.d.sync += resetting.eq(1)
         # What the host writes next must find the machine idle.
         flushing = Signal()
-        m.d.comb += file.wait.eq(reset | resetting | flushing)
+        m.d.sync += file.wait.eq(resetting | flushing)
 
         @contextmanager
         def state_of_run(name):
