@@ -16,8 +16,8 @@ __all__ = ["BurstMux"]
 class BurstMux(wiring.Component):
     """Lets one initiator at a time use the memory's burst port, for a whole command.
 
-    A command is over when its last beat was read, or when its data are in memory. Where several
-    ask, the first one of ``initiators`` goes first, and its command is taken a clock later.
+    A command is over a clock after its last beat was read, or when its data are in memory. Where
+    several ask, the first one of ``initiators`` goes first, and its command is taken a clock later.
     Commands and data to the memory are registered; what was read passes at once.
 
     Parameters
@@ -96,7 +96,8 @@ class BurstMux(wiring.Component):
         wdata_moves = Signal()
         m.d.comb += [
             wdata_free.eq(memory.wdata.ready | ~memory.wdata.valid),
-            wdata_moves.eq(reduce(or_, (port.wdata.valid & port.wdata.ready for port in ports))),
+            wdata_moves.eq(writing & wdata_free & reduce(or_, (
+                port.wdata.valid & granted for port, granted in zip(ports, grant)))),
         ]
         with m.If(wdata_free):
             m.d.sync += memory.wdata.valid.eq(wdata_moves)
@@ -105,9 +106,13 @@ class BurstMux(wiring.Component):
         count = Signal(BURST_BEATS_WIDTH, init=2)
         last = Signal()
         moves = Signal()
+        over = Signal()
         m.d.comb += moves.eq(wdata_moves | (memory.rdata.valid & memory.rdata.ready))
+        m.d.sync += over.eq(moves & last)
         with m.If(moves):
             m.d.sync += [count.eq(count + 1), last.eq(count == memory.burst.p.beats)]
+            with m.If(last):
+                m.d.sync += writing.eq(0)
         with m.If(taking):
             m.d.sync += [count.eq(2), last.eq(0)]
 
@@ -135,12 +140,10 @@ class BurstMux(wiring.Component):
                         m.next = "Write"
 
             with m.State("Read"):
-                with m.If(moves & last):
+                with m.If(over):
                     m.next = "Choose"
 
             with m.State("Write"):
-                with m.If(moves & last):
-                    m.d.sync += writing.eq(0)
                 with m.If(memory.done):
                     m.next = "Choose"
 

@@ -150,6 +150,13 @@ class CommandPort(wiring.Component):
             with m.Default():
                 m.d.comb += memory.command.p.action.eq(MemoryAction.SUM)
 
+        # Each has a flip-flop for the state in which it runs: the way from a byte to memory is long.
+        ports = ("Registers", registers), ("Memory", memory)
+        running = Signal(len(ports))
+        for (_, port), runs in zip(ports, running):
+            m.d.comb += [port.i.payload.eq(self.bytes.payload),
+                         port.i.valid.eq(self.bytes.valid & runs)]
+
         def take_byte():
             m.d.comb += self.bytes.ready.eq(1)
             return m.If(self.bytes.valid)
@@ -258,21 +265,21 @@ class CommandPort(wiring.Component):
                 with m.If(lane == 7):
                     m.next = "Reply"
 
-            for name, port in ("Registers", registers), ("Memory", memory):
+            for (name, port), runs in zip(ports, running):
                 with m.State(f"Start-{name}"):
                     m.d.comb += port.command.valid.eq(1)
+                    m.d.sync += runs.eq(1)
                     m.next = f"Run-{name}"
 
                 with m.State(f"Run-{name}"):
                     m.d.comb += [
-                        port.i.payload.eq(self.bytes.payload),
-                        port.i.valid.eq(self.bytes.valid),
                         self.bytes.ready.eq(port.i.ready),
                         reply.i.payload.eq(port.o.payload),
                         reply.i.valid.eq(port.o.valid),
                         port.o.ready.eq(1),
                     ]
                     with m.If(port.command.ready):
+                        m.d.sync += runs.eq(0)
                         m.next = "Reply"
 
             with m.State("Drop-Rest"):

@@ -111,8 +111,11 @@ class MemoryPort(wiring.Component):
         moved = Signal(longest_bits + 1, init=2)
         moves = Signal()
         last_beat, complete = Signal(), Signal()
+        reading, writing = Signal(), Signal()
         with m.If(moves):
             m.d.sync += [moved.eq(moved + 1), last_beat.eq(moved == burst.p.beats)]
+        with m.If(moves & last_beat):
+            m.d.sync += [reading.eq(0), writing.eq(0)]
         m.d.sync += complete.eq(moves & last_beat)
 
         # Bytes to beats, and a beat that waits for the memory.
@@ -138,6 +141,9 @@ class MemoryPort(wiring.Component):
             self.o.payload.eq(Mux(summing, crc.byte, leaving[:8])),
             self.o.valid.eq(Mux(summing, finishing, here)),
             takes.eq(here & (summing | self.o.ready)),
+            rdata.ready.eq(reading & ~here),
+            self.i.ready.eq(writing & (~last_lane | ~wdata.valid)),
+            moves.eq((rdata.valid & rdata.ready) | (self.i.valid & self.i.ready & last_lane)),
         ]
 
         with m.If(takes):
@@ -165,14 +171,13 @@ class MemoryPort(wiring.Component):
             with m.State("Request-Burst"):
                 m.d.comb += burst.valid.eq(1)
                 with m.If(burst.ready):
+                    m.d.sync += [reading.eq(~burst.p.write), writing.eq(burst.p.write)]
                     m.next = "Read"
                     with m.If(burst.p.write):
                         m.next = "Write"
 
             with m.State("Read"):
-                m.d.comb += rdata.ready.eq(~here)
                 with m.If(rdata.valid & rdata.ready):
-                    m.d.comb += moves.eq(1)
                     m.d.sync += [leaving.eq(rdata.payload), here.eq(1)]
                 with m.If(complete):
                     m.next = "Finish-Beat"
@@ -182,11 +187,9 @@ class MemoryPort(wiring.Component):
                     m.next = "Finish-Piece"
 
             with m.State("Write"):
-                m.d.comb += self.i.ready.eq((~last_lane | ~wdata.valid) & ~complete)
                 with m.If(self.i.valid & self.i.ready):
                     m.d.sync += [gathered.eq(Cat(gathered, self.i.payload) >> 8), lane.eq(lane + 1)]
                     with m.If(last_lane):
-                        m.d.comb += moves.eq(1)
                         m.d.sync += [wdata.payload.eq(Cat(gathered, self.i.payload) >> 8),
                                      wdata.valid.eq(1), lane.eq(0)]
                 with m.If(complete):
