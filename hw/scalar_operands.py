@@ -91,13 +91,14 @@ class ScalarOperands(wiring.Component):
         with m.If(self.start):
             m.d.sync += [age.eq(0), todo.eq(self.active), self.loaded.eq(0)]
 
-        shift = Signal(signed(11))
+        # The shift is -e. What is compared with it is looked up in e itself: negating takes longer.
+        e = self.scalar_e
+        too_far = e[9] & (~e[6:9].all() | ~e[:6].any())
         entry = Signal(FACTOR)
         m.d.comb += [
-            shift.eq(-self.scalar_e),
-            entry.mantissa.eq(Mux(shift >= 64, 0, self.scalar_m)),
-            entry.shift.eq(shift),
-            entry.left.eq(shift < 0),
+            entry.mantissa.eq(Mux(too_far, 0, self.scalar_m)),
+            entry.shift.eq(-e),
+            entry.left.eq(~e[9] & e.any()),
             write.addr.eq(slot),
             write.data.eq(entry),
             write.en.eq(taken),

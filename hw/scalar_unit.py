@@ -20,6 +20,8 @@ __all__ = ["ScalarUnit"]
 
 #: What a number of 80 bits has for an exponent, and the quotient that stands for 1.
 EXPONENT_INTEGER, EXPONENT_ONE = 49, -30
+#: Bits of a row in one block RAM: that of an ECP5 has no register behind more.
+_ROW_PART = 18
 
 
 class ScalarUnit(wiring.Component):
@@ -55,8 +57,8 @@ class ScalarUnit(wiring.Component):
     idle : :py:`Out(1)`
         No command is queued or under way, and no statistic.
 
-    Memory: slots * 64 registers of 41 bits and a queue of 16 x 65 bits, in one block RAM of 65 bits
-    (two of an ECP5): so the constant of a command is read like a register.
+    Memory: slots * 64 registers of 41 bits and a queue of 16 x 65 bits, in one memory of 65 bits
+    (four block RAMs of an ECP5): so the constant of a command is read like a register.
     """
 
     #: Commands that are queued, the one under way included.
@@ -104,14 +106,26 @@ class ScalarUnit(wiring.Component):
         # where a command's constant does. Register 0 is never written, so it stays zero. What is
         # read while it is written does not matter: it is pending.
         n_bits = len(Cat(self.command.p.dst, slot))
-        m.submodules.rows = rows = Memory(
-            shape=ScalarCommand, depth=(1 << n_bits) + self.depth,
-            init=[{"constant": {"m": 0, "e": EXPONENT_MIN}}] * (1 << n_bits),
-            attrs={"no_rw_check": 1, "ram_style": "block"})
-        write, read = rows.write_port(), rows.read_port(domain="comb")
+        n_rows = 1 << n_bits
+        zero = ScalarCommand.const({"constant": {"m": 0, "e": EXPONENT_MIN}}).as_value().value
+        write_en, write_addr, read_addr = (Signal(), Signal(range(n_rows + self.depth)),
+                                           Signal(range(n_rows + self.depth)))
+        written = Signal(ScalarCommand)
         fetched, row = (Signal(ScalarCommand, name=name, reset_less=True)
                         for name in ("fetched", "row"))
-        m.d.sync += [fetched.eq(read.data), row.eq(fetched)]
+        m.d.sync += row.eq(fetched)
+        for first in range(0, len(written.as_value()), _ROW_PART):
+            part = slice(first, first + _ROW_PART)
+            bits = written.as_value()[part]
+            rows = Memory(
+                shape=len(bits), depth=n_rows + self.depth,
+                init=[zero >> first & ((1 << len(bits)) - 1)] * n_rows,
+                attrs={"no_rw_check": 1, "ram_style": "block"})
+            m.submodules[f"rows_{first}"] = rows
+            write, read = rows.write_port(), rows.read_port(domain="comb")
+            m.d.comb += [write.en.eq(write_en), write.addr.eq(write_addr), write.data.eq(bits),
+                         read.addr.eq(read_addr)]
+            m.d.sync += fetched.as_value()[part].eq(read.data)
 
         def command_at(place):
             return Cat(place, Const(0, n_bits - len(place)), 1)
@@ -124,12 +138,12 @@ class ScalarUnit(wiring.Component):
             self.command.ready.eq(~level[-1] & ~writing),
             scoreboard.put.eq(self.command.valid & self.command.ready),
             scoreboard.put_reg.eq(self.command.p.dst),
-            write.en.eq(Mux(writing, dst != 0, scoreboard.put)),
-            write.addr.eq(Mux(writing, Cat(dst, slot), command_at(scoreboard.put_at))),
-            write.data.eq(self.command.payload),
+            write_en.eq(Mux(writing, dst != 0, scoreboard.put)),
+            write_addr.eq(Mux(writing, Cat(dst, slot), command_at(scoreboard.put_at))),
+            written.eq(self.command.payload),
         ]
         with m.If(writing):
-            m.d.comb += write.data.constant.eq(normalizer.o.p)
+            m.d.comb += written.constant.eq(normalizer.o.p)
         m.d.sync += level.eq(level + scoreboard.put - scoreboard.take)
 
         # What is read: by the vector engine, where no command and no operand is.
@@ -137,11 +151,11 @@ class ScalarUnit(wiring.Component):
             "command_read", "operand_read", "second"))
         operands = [Signal(range(N_SCALARS), name=name, reset_less=True) for name in "ab"]
         with m.If(command_read):
-            m.d.comb += read.addr.eq(command_at(scoreboard.take_at))
+            m.d.comb += read_addr.eq(command_at(scoreboard.take_at))
         with m.Elif(operand_read):
-            m.d.comb += read.addr.eq(Cat(Mux(second, operands[1], operands[0]), slot))
+            m.d.comb += read_addr.eq(Cat(Mux(second, operands[1], operands[0]), slot))
         with m.Else():
-            m.d.comb += read.addr.eq(Cat(self.scalar_reg, self.scalar_slot))
+            m.d.comb += read_addr.eq(Cat(self.scalar_reg, self.scalar_slot))
 
         gathered, lost, free = Signal(), Signal(2), Signal(init=1)
         m.d.comb += [
@@ -303,12 +317,13 @@ class ScalarUnit(wiring.Component):
                     normalize()
 
             with m.State("Normalize"):
+                m.d.sync += writing.eq(normalizer.o.valid)
                 with m.If(normalizer.o.valid):
                     m.next = "Write"
 
             with m.State("Write"):
-                m.d.comb += [writing.eq(1), normalizer.o.ready.eq(1)]
-                m.d.sync += [gathered.eq(0), exponent.eq(EXPONENT_INTEGER)]
+                m.d.comb += normalizer.o.ready.eq(1)
+                m.d.sync += [writing.eq(0), gathered.eq(0), exponent.eq(EXPONENT_INTEGER)]
                 with m.If(gathered):
                     m.d.sync += slot.eq(0)
                     m.next = "Fetch"
