@@ -150,7 +150,7 @@ class CommandPort(wiring.Component):
             with m.Default():
                 m.d.comb += memory.command.p.action.eq(MemoryAction.SUM)
 
-        # Each has a flip-flop for the state in which it runs: the way from a byte to memory is long.
+        # Each has a flip-flop for the state in which it runs: a byte has a long way to memory.
         ports = ("Registers", registers), ("Memory", memory)
         running = Signal(len(ports))
         for (_, port), runs in zip(ports, running):
