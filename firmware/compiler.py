@@ -2,13 +2,14 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .assembler import assemble, tape_bytes
 from .isa import Instruction, Opcode, Target
-from .program import Constants, Vectors, mlgru_token
+from .placement import Constants, States, Vectors, check
+from .program import mlgru_token
 
 __all__ = ["Image", "Tape", "compile_image", "outline"]
 
@@ -29,11 +30,12 @@ class Image:
     """What is uploaded: directory, tapes, embedding, in memory order.
 
     data : bytes, a multiple of a burst; tapes : by name, "load" fills the constant memory once,
-    "token" makes one token, "save" and "restore" move the recurrent state to and from memory;
-    "prefill" moves the state as "token" does, without logits. It is there where the machine has
-    several slots and memory has room for it.
+    "token" makes one token, "save" and "restore" move the recurrent state to and from memory (they
+    are empty where it is streamed); "prefill" moves the state as "token" does, without logits. It
+    is there where the machine has several slots and memory has room for it.
     state_base : first beat of the area that "save" writes, behind ``data``, state_bytes long;
-    state_stride : beats from one slot's state to the next
+    state_stride : beats from one slot's state to the next; states : what lies there, see
+    :class:`.placement.States`
     """
 
     data: bytes
@@ -41,6 +43,7 @@ class Image:
     state_base: int
     state_bytes: int
     state_stride: int
+    states: States
     vector_words: int
     constant_words: int
     state_words: int
@@ -56,21 +59,28 @@ class Image:
         """Bytes of memory used, the state area included."""
         return len(self.data) + self.state_bytes
 
+    @property
+    def streamed_bytes(self):
+        """Bytes of state that a token of a slot loads, and as many that it stores."""
+        return 4 * self.states.layers * self.states.dim if self.states.streamed else 0
 
-def _check(what, needed, available, field):
-    if needed > available:
-        raise ValueError(f"The model needs {needed} {what}, the configuration has {available}: "
-                         f"raise {field}, or take a smaller model")
+    def state_area(self, slot, config):
+        """Return the first byte and the number of bytes of a slot's state in memory."""
+        beat = config.memory_bytes
+        return (self.state_base + slot * self.state_stride) * beat, self.state_stride * beat
 
+    def unpack_state(self, data):
+        """Return a slot's state, int32 (n_layers * dim,), of the bytes in its area."""
+        states = self.states
+        words = np.frombuffer(data, "<i4", states.layers * states.pitch)
+        return words.reshape(states.layers, states.pitch)[:, :states.dim].ravel()
 
-def _vectors(model, config):
-    dim, hidden_dim = config.aligned(model.dim), config.aligned(model.hidden_dim)
-    _check("words of vector memory", Vectors(dim, hidden_dim, config.lanes).words,
-           config.vector_words, "vector_words")
-    chunk = hidden_dim
-    while Vectors(dim, hidden_dim, chunk).words > config.vector_words:
-        chunk = -(-chunk // 2 // config.lanes) * config.lanes
-    return Vectors(dim, hidden_dim, chunk)
+    def pack_state(self, values):
+        """Return the bytes of a slot's area, the reverse of :meth:`unpack_state`."""
+        states = self.states
+        words = np.zeros((states.layers, states.pitch), "<i4")
+        words[:, :states.dim] = np.reshape(values, (states.layers, states.dim))
+        return words.tobytes()
 
 
 def _constants(model, config):
@@ -90,8 +100,8 @@ def _constants(model, config):
     constants.add("norm", model.norm.values)
     constants.add("head", model.head.gain.values)
     longest = max(len(v) for v in constants.values.values())
-    _check("words of constant memory for one vector", longest, config.constant_words,
-           "constant_words")
+    check("words of constant memory for one vector", longest, config.constant_words,
+          "constant_words")
     constants.settle()
     return constants
 
@@ -108,16 +118,42 @@ def _load_tape(constants):
     return [*code, Instruction(Opcode.END)]
 
 
-def _state_tape(opcode, words, base, slot_stride):
-    fields = {"wide": 1, "target": Target.STATE, "dst": 0, "length": words,
-              "base": base, "slot_stride": slot_stride}
-    return [Instruction(opcode, fields), Instruction(Opcode.END)]
+def _state_tape(opcode, states, config):
+    fields = {"wide": 1, "target": Target.STATE, "dst": 0, "length": states.kept, "base": 0,
+              "slot_stride": states.slot_bytes(config) // config.memory_bytes}
+    code = [] if states.streamed else [Instruction(opcode, fields)]
+    return [*code, Instruction(Opcode.END)]
 
 
 def _prefill_tape(code):
     """Return what of a token's ``code`` moves the state: up to the last instruction that does."""
-    moving = [n for n, instruction in enumerate(code) if instruction.opcode == Opcode.INTERPOLATE]
+    moving = [n for n, instruction in enumerate(code)
+              if instruction.opcode in (Opcode.INTERPOLATE, Opcode.STORE)]
     return [*code[:moving[-1] + 1], Instruction(Opcode.END)]
+
+
+def _with_states_at(code, base):
+    """Return ``code`` with addresses of states that count from the state area's ``base``."""
+    return [replace(i, fields=i.fields | {"base": base + i.fields["base"]})
+            if i.opcode in (Opcode.LOAD, Opcode.STORE) and i.fields["target"] == Target.STATE
+            else i for i in code]
+
+
+def _tapes(model, config, embedding, streamed=False, **pack):
+    """Return (instructions of every tape by name, vectors, constants, states)."""
+    states = States.place(model.n_layers, model.dim, config, streamed)
+    vectors = Vectors.place(model.dim, model.hidden_dim, states, config)
+    constants = _constants(model, config)
+    token = mlgru_token(model, config, constants, vectors, states, embedding, **pack)
+    tapes = {"load": _load_tape(constants), "token": token, "prefill": _prefill_tape(token),
+             "save": _state_tape(Opcode.STORE, states, config),
+             "restore": _state_tape(Opcode.LOAD, states, config)}
+    return tapes, vectors, constants, states
+
+
+def _padded(size, config):
+    """Return the bytes of whole bursts that hold ``size`` bytes."""
+    return -(-size // config.burst_bytes) * config.burst_bytes
 
 
 def compile_image(model, config):
@@ -126,78 +162,56 @@ def compile_image(model, config):
     Raises ValueError with one sentence where the model does not fit the machine.
     """
     longest = max(p.trits.shape[1] for p in model.projections.values())
-    _check("columns", longest, config.max_cols, "max_cols")
-    _check("words of code memory", longest, config.code_words, "code_words")
-    state_words = model.n_layers * config.aligned(model.dim)
-    _check("words of state memory", state_words, config.state_words, "state_words")
-    vectors, constants = _vectors(model, config), _constants(model, config)
+    check("columns", longest, config.max_cols, "max_cols")
 
-    def padded(size):
-        return -(-size // config.burst_bytes) * config.burst_bytes
-
-    row_bytes, slot_bytes = padded(2 * model.dim), padded(4 * state_words)
-    directory_bytes = padded(len(_MAGIC) + 8 * 6)
-    embedding_bytes = model.vocab_size * row_bytes
+    row_bytes = _padded(2 * model.dim, config)
+    directory_bytes = _padded(len(_MAGIC) + 8 * 6, config)
     embedding = {"base": directory_bytes // config.memory_bytes,
                  "token_stride": row_bytes // config.memory_bytes}
     rows = np.zeros((model.vocab_size, row_bytes // 2), "<i2")
     rows[:, :model.dim] = model.embedding
+    tapes, vectors, constants, states = _tapes(model, config, embedding)
 
-    # The state area lies behind the tapes, so its address is known only when they are assembled.
-    token = mlgru_token(model, config, constants, vectors, embedding)
-    tapes = {"load": _load_tape(constants), "token": token, "prefill": _prefill_tape(token)}
-    packed = {name: assemble(code, config.lanes, config.vector_lanes)
-              for name, code in tapes.items()}
-    state_tape_bytes = padded(len(assemble(_state_tape(Opcode.STORE, state_words, 0, 0),
-                                           config.lanes)))
-
+    # The state area lies behind the tapes.
     def state_base():
-        return (directory_bytes + embedding_bytes + 2 * state_tape_bytes
-                + sum(padded(len(tape)) for tape in packed.values()))
+        return directory_bytes + rows.nbytes + sum(
+            _padded(tape_bytes(code, config.lanes), config) for code in tapes.values())
 
+    slot_bytes = states.slot_bytes(config)
     if config.slots == 1 or state_base() + config.slots * slot_bytes > config.memory_size:
-        del packed["prefill"]
+        del tapes["prefill"]
     base = state_base() // config.memory_bytes
-    for name, opcode in (("save", Opcode.STORE), ("restore", Opcode.LOAD)):
-        code = _state_tape(opcode, state_words, base, slot_bytes // config.memory_bytes)
-        packed[name] = assemble(code, config.lanes)
 
-    directory, data, at = [], rows.tobytes(), directory_bytes + embedding_bytes
-    placed = {}
-    for name, tape in packed.items():
-        placed[name] = Tape(at // config.memory_bytes, padded(len(tape)) // config.memory_bytes,
-                            len(tape))
+    directory, data, placed = [], rows.tobytes(), {}
+    for name, code in tapes.items():
+        tape = assemble(_with_states_at(code, base), config.lanes, config.vector_lanes)
+        at, size = directory_bytes + len(data), _padded(len(tape), config)
+        placed[name] = Tape(at // config.memory_bytes, size // config.memory_bytes, len(tape))
         directory.append((placed[name].base, placed[name].beats))
-        data += tape.ljust(padded(len(tape)), b"\0")
-        at += padded(len(tape))
+        data += tape.ljust(size, b"\0")
     header = _MAGIC + b"".join(struct.pack("<II", *entry) for entry in directory)
     header += struct.pack("<II", embedding["base"], embedding["token_stride"])
     image = Image(header.ljust(directory_bytes, b"\0") + data, placed, base,
-                  slot_bytes * config.slots, slot_bytes // config.memory_bytes, vectors.words,
-                  constants.size, state_words, longest)
-    _check("bytes of memory", image.size, config.memory_size, "memory_size")
+                  slot_bytes * config.slots, slot_bytes // config.memory_bytes, states,
+                  vectors.words, constants.size, vectors.state_words, vectors.code_words)
+    check("bytes of memory", image.size, config.memory_size, "memory_size")
     return image
 
 
-def outline(model, config):
+def outline(model, config, *, streamed=False):
     """Return the token tape's instructions without their matrices, and the bytes of the image.
 
-    The image is one without "prefill".
+    The image is one without "prefill"; streamed states count from address zero. With ``streamed``
+    they are so even where they would fit.
 
     Nothing of the model but its shape is looked at, so that one may reason about models whose
     weights nobody has, on machines that cannot hold them.
     """
-    vectors, constants = _vectors(model, config), _constants(model, config)
-
-    def padded(size):
-        return -(-size // config.burst_bytes) * config.burst_bytes
-
-    row_bytes = padded(2 * model.dim)
+    row_bytes = _padded(2 * model.dim, config)
     embedding = {"base": 0, "token_stride": row_bytes // config.memory_bytes}
-    code = mlgru_token(model, config, constants, vectors, embedding, pack=lambda trits, lanes: b"")
-    state_words = model.n_layers * config.aligned(model.dim)
-    tapes = [code, _load_tape(constants),
-             *(_state_tape(opcode, state_words, 0, 0) for opcode in (Opcode.STORE, Opcode.LOAD))]
-    size = padded(len(_MAGIC) + 8 * 6) + model.vocab_size * row_bytes
-    size += sum(padded(tape_bytes(tape, config.lanes)) for tape in tapes)
-    return code, size + padded(4 * state_words) * config.slots
+    tapes, _, _, states = _tapes(model, config, embedding, streamed,
+                                 pack=lambda trits, lanes: b"")
+    del tapes["prefill"]
+    size = _padded(len(_MAGIC) + 8 * 6, config) + model.vocab_size * row_bytes
+    size += sum(_padded(tape_bytes(tape, config.lanes), config) for tape in tapes.values())
+    return tapes["token"], size + states.slot_bytes(config) * config.slots

@@ -137,6 +137,11 @@ class Config:
         return self.memory_size <= 1 << 20
 
     @property
+    def keeps_statistics(self):
+        """Whether a statistic may be gathered over several instructions: with several slots."""
+        return self.slots > 1
+
+    @property
     def addr_width(self):
         """Bits of the address of a beat of tape memory."""
         return (self.memory_beats - 1).bit_length()
@@ -178,10 +183,11 @@ PRESETS = {
                       memory_size=32 << 20, fifo_bytes=16384, vector_words=2048,
                       constant_words=16384, state_words=4096, code_words=2048, max_cols=2048,
                       logit_words=256),
+    # Of 16 slots' vectors the block RAM holds half as much: states of large models are streamed.
     "ulx3s-16": Config(name="ulx3s-16", lanes=20, slots=16, vector_lanes=4, memory_bytes=2,
-                       memory_size=32 << 20, fifo_bytes=16384, vector_words=1024,
-                       constant_words=16384, state_words=1024, code_words=1024, max_cols=1024,
-                       logit_words=256),
+                       memory_size=32 << 20, fifo_bytes=32768, vector_words=1024,
+                       constant_words=4096, state_words=1024, code_words=2048, max_cols=2048,
+                       logit_words=128, token_queue=64),
     # No DRAM: the whole model in block RAM of an 85F, and a lane for every row of it. A beat is a
     # step of the array.
     "onchip": Config(name="onchip", lanes=160, vector_lanes=4, memory_bytes=32, burst_beats=4,

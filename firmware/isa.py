@@ -9,10 +9,14 @@ import enum
 from dataclasses import dataclass, field
 
 __all__ = ["INSTRUCTIONS", "LENGTH_IS_POSITION", "LOGIT_FRACTION", "N_SCALARS", "SIGMOID_FRACTION",
-           "ASource", "BSource", "Field", "Format", "Instruction", "Opcode", "Statistic", "Target"]
+           "STAT_KEPT", "ASource", "BSource", "Field", "Format", "Instruction", "Opcode",
+           "Statistic", "Target"]
 
 #: Scalar registers of each slot. Register 0 reads as zero, and what is written to it is dropped.
 N_SCALARS = 64
+#: The value of a `stat` field that means "kept": the next instruction with a statistic, of the same
+#: kind, gathers on beside it. On machines with several slots; with one it is a register.
+STAT_KEPT = 63
 #: Fraction bits of a sigmoid, unsigned: 1.0 is 1 << 24.
 SIGMOID_FRACTION = 24
 #: Fraction bits of a logit.
@@ -145,7 +149,7 @@ def _pad(bits):
 
 
 _STAT = (Field("statistic", 1, "What is gathered over the results.", enum=Statistic),
-         Field("stat", 6, "Scalar register that takes the statistic; 0 for none."))
+         Field("stat", 6, "Scalar register that takes the statistic; 0 for none, 63 to keep it."))
 
 _VECTOR = (
     Field("a_source", 1, "Where a comes from.", enum=ASource),

@@ -186,22 +186,17 @@ class Board:
                 raise BoardError(f"The board's memory differs from the image between bytes {start} "
                                  f"and {start + len(piece)}; upload the model again")
 
-    def _state_area(self, slot):
-        """Return address and bytes of the memory where a slot's state is saved."""
-        image, beat = self._image(), self.config.memory_bytes
-        return (image.state_base + slot * image.state_stride) * beat, image.state_stride * beat
-
     def state(self, slot=0):
         """Return a slot's recurrent state, int32 (n_layers * dim,)."""
+        image = self._image()
         self.run("save")
-        data = self.connection.memory_read(*self._state_area(slot))
-        return np.frombuffer(data, "<i4")[:self._image().state_words]
+        return image.unpack_state(self.connection.memory_read(*image.state_area(slot, self.config)))
 
     def write_state(self, values, slot=0):
         """Set a slot's recurrent state, int32 (n_layers * dim,); other slots keep theirs."""
-        start, length = self._state_area(slot)
-        data = np.asarray(values, "<i4").tobytes()
-        self.connection.memory_write(start, data.ljust(length, b"\0"))
+        image = self._image()
+        start, length = image.state_area(slot, self.config)
+        self.connection.memory_write(start, image.pack_state(values).ljust(length, b"\0"))
         self.start("restore", count=1, active=1 << slot)
         self.wait(State.IDLE)
 

@@ -8,10 +8,10 @@ from trine.firmware.compiler import outline
 from trine.firmware.config import preset
 from trine.firmware.isa import Opcode
 from trine.firmware.model import Model
-from trine.firmware.program import Vectors
+from trine.firmware.placement import States, Vectors
 from trine.hw.boards import find_board
 from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory
-from trine.sim.timing.outline import projections_code, shape_model, with_state_in_memory
+from trine.sim.timing.outline import projections_code, shape_model
 from trine.sim.timing.predict import predict
 
 from .commands.inspect import block_rams
@@ -40,8 +40,6 @@ _ALL_PLAYED = 4_000_000
 _UNIT, _VECTOR_LANE = (46, 73, 0), (1436, 4867, 14)
 #: Bytes of tape in a block RAM of an ECP5.
 _BLOCK_RAM_BYTES = 2048
-#: The most words a memory may have: addresses have 16 bits.
-_MOST_WORDS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ class Estimate:
     config : the configuration that it needs; changes : (preset's, needed) of its fields that had to
     be raised, by name; memory_needed, memory_size : bytes; block_rams : (needed, available);
     cycles : of a step, which gives each slot a token; weights : ternary ones, used once a step;
-    state_in_memory : the recurrent state is larger than state memory can be; watts : of the board;
-    watts_source : in words
+    streamed_bytes : of a recurrent state that does not fit the state memory, which each slot loads
+    and stores for each token, 0 where it fits; watts : of the board; watts_source : in words
     """
 
     model: str
@@ -94,7 +92,7 @@ class Estimate:
     block_rams: tuple
     cycles: float
     weights: int
-    state_in_memory: bool
+    streamed_bytes: int
     shares: Shares
     watts: Watts
     watts_source: str
@@ -107,7 +105,7 @@ class Estimate:
     @property
     def fits(self):
         """Whether memory and block RAM suffice, and nothing is larger than the preset's."""
-        return not (self.memory_missing or self.changes or self.state_in_memory
+        return not (self.memory_missing or self.changes
                     or self.block_rams[0] > self.block_rams[1])
 
     @property
@@ -166,15 +164,23 @@ def _timed(target, config, board):
     return SDRAM(clock_hz=config.clock_hz, geometry=board.geometry)
 
 
-def _needed(config, dim, hidden, columns, state_words):
+def _needed(config, dim, hidden, columns):
     """Return the sizes that a model needs, by the configuration's fields."""
-    dim, hidden = config.aligned(dim), config.aligned(hidden)
     return {
         "max_cols": columns, "code_words": _power_of_two(columns),
-        "vector_words": _power_of_two(Vectors(dim, hidden, config.lanes).words),
-        "constant_words": _power_of_two(max(dim, hidden)),
-        "state_words": _power_of_two(state_words),
+        "vector_words": _power_of_two(Vectors.needed(dim, hidden, config)),
+        "constant_words": _power_of_two(config.aligned(max(dim, hidden))),
     }
+
+
+def _placed(config, shape):
+    """Return the states of a model in a configuration, or None where its vectors do not fit."""
+    try:
+        states = States.place(shape.layers, shape.dim, config)
+        Vectors.place(shape.dim, shape.hidden, states, config)
+    except ValueError:
+        return None
+    return states
 
 
 def _work(code, config):
@@ -232,12 +238,12 @@ def estimate(model, name, target, progress=lambda count: None):
     Raises ValueError with one sentence where no configuration can hold the model.
     """
     config, board, clock_hz, memory_size, memory_name = _machine(target)
-    shape, state_in_memory = None, False
+    shape, streamed_bytes = None, 0
     if isinstance(model, tuple):
         layers, hidden = _BITNET_LAYERS, max(cols for _, cols in model)
         columns = dim = hidden
         weights = layers * sum(rows * cols for rows, cols in model)
-        config, changes = _raised(config, _needed(config, dim, hidden, columns, 1)
+        config, changes = _raised(config, _needed(config, dim, hidden, columns)
                                   | {"vector_words": _power_of_two(max(r for r, _ in model))})
 
         def code_of(n):
@@ -251,20 +257,23 @@ def estimate(model, name, target, progress=lambda count: None):
         else:
             shape = Shape(layers=model.n_layers, dim=model.dim, hidden=model.hidden_dim,
                           vocab=model.vocab_size)
-        state_words = shape.layers * config.aligned(shape.dim)
-        state_in_memory = state_words > _MOST_WORDS
-        if state_in_memory:
-            state_words = config.aligned(shape.dim)
-        config, changes = _raised(config, _needed(
-            config, shape.dim, shape.hidden, max(shape.dim, shape.hidden), state_words))
+        sizes = _needed(config, shape.dim, shape.hidden, max(shape.dim, shape.hidden))
+        sizes["state_words"] = _power_of_two(config.aligned(shape.dim))
+        if _placed(config, shape):
+            # Where vectors are worked on in parts, less is enough.
+            del sizes["vector_words"]
+        config, changes = _raised(config, sizes)
+        states = _placed(config, shape)
+        if states.streamed:
+            streamed_bytes = 4 * states.layers * states.dim
         sizes = vars(shape)
         whole = model if isinstance(model, Model) else shape_model(**sizes)
         weights = whole.ternary_weights
 
         def code_of(n):
             outlined = whole if n == shape.layers else shape_model(**sizes | {"layers": n})
-            code, _ = outline(outlined, config)
-            return with_state_in_memory(code, 0) if state_in_memory else code
+            # Of fewer layers the states would fit.
+            return outline(outlined, config, streamed=bool(streamed_bytes))[0]
 
         code, needed = code_of(shape.layers), outline(whole, config)[1]
     if needed > config.memory_size:
@@ -283,5 +292,5 @@ def estimate(model, name, target, progress=lambda count: None):
         model=name, shape=shape, board=board.name, preset=target.preset, config=config,
         changes=changes, clock_hz=clock_hz, memory=memory_name, memory_needed=needed,
         memory_size=memory_size, block_rams=(rams, board.resources["bram"]), cycles=cycles,
-        weights=weights, state_in_memory=state_in_memory, shares=shares, watts=watts,
+        weights=weights, streamed_bytes=streamed_bytes, shares=shares, watts=watts,
         watts_source=source)

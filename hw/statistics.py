@@ -22,8 +22,9 @@ class Statistics(wiring.Component):
     """Gathers the absolute maximum or the sum of squares of int32 elements, exact in 80 bits.
 
     Takes a beat of elements a clock; slots may interleave. After the last one the value of each
-    slot that had one leaves, the lowest slot first, and everything starts from zero again. The
-    squares have multipliers of their own: three MULT18X18D of an ECP5 for each lane.
+    slot that had one leaves, the lowest slot first, and everything starts from zero again; where
+    it is to be kept, nothing leaves, and what follows is gathered beside it. The squares have
+    multipliers of their own: three MULT18X18D of an ECP5 for each lane.
 
     Parameters
     ----------
@@ -36,13 +37,16 @@ class Statistics(wiring.Component):
     -------
     squares : :py:`In(1)`
         Gather the sum of squares, else the absolute maximum. Constant while busy.
+    keep : :py:`In(1)`
+        The last element is not the last one: more follow in a later command. Constant while busy.
+        With one slot it is not there.
     i : :py:`In(stream)`
         ``slot``, ``values`` (int32), which lanes beside the first hold one (``more``), and ``last``
         with the last beat of all. Always ready; the next beat must wait for ``done``.
     o : :py:`Out(stream)`
         ``slot``, ``value`` (80 bits, unsigned).
     done : :py:`Out(1)`
-        Strobe: the last slot's value leaves.
+        Strobe: the last slot's value leaves, or all are kept.
 
     Attributes
     ----------
@@ -60,6 +64,7 @@ class Statistics(wiring.Component):
 
         super().__init__({
             "squares": In(1),
+            **({"keep": In(1)} if slots > 1 else {}),
             "i": In(stream.Signature(data.StructLayout({
                 "slot": range(slots), "values": data.ArrayLayout(signed(32), lanes),
                 "more": lanes - 1, "last": 1}), always_ready=True)),
@@ -131,17 +136,19 @@ class Statistics(wiring.Component):
             m.d.sync += upper_used.eq(upper_used | 1 << upper_slot)
 
         # All slots that had an element, the lowest first.
-        with m.If(valid[upper_stage] & sides[upper_stage].last):
+        ended = valid[upper_stage] & sides[upper_stage].last
+        sent = sending & self.o.ready & (todo == send_bit)
+        with m.If(ended & ~self.keep if self.slots > 1 else ended):
             m.d.sync += [sending.eq(1), todo.eq(lower_used)]
         m.d.comb += [
             self.o.valid.eq(sending),
             self.o.p.slot.eq(send_slot),
             self.o.p.value.eq(Cat(lower_read.data, upper_read.data)),
-            self.done.eq(sending & self.o.ready & (todo == send_bit)),
+            self.done.eq(sent | (ended & self.keep) if self.slots > 1 else sent),
         ]
         with m.If(sending & self.o.ready):
             m.d.sync += todo.eq(todo & ~send_bit)
-        with m.If(self.done):
+        with m.If(sent if self.slots > 1 else self.done):
             m.d.sync += [sending.eq(0), lower_used.eq(0), upper_used.eq(0)]
 
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from trine.firmware.isa import N_SCALARS
+from trine.firmware.isa import N_SCALARS, STAT_KEPT
 
 from .element_issue import ElementIssue
 from .result_queue import ResultQueue
@@ -72,7 +72,8 @@ class VectorEngine(wiring.Component):
     scalar_m, scalar_e, scalar_pending : :py:`In(31)`, :py:`In(signed(10))`, :py:`In(1)`
         Its value two clocks later, and whether an instruction that writes it is under way.
     statistic : :py:`Out(stream)`
-        One for each active slot, after the last element, where ``stat`` is not 0.
+        One for each active slot, after the last element, where ``stat`` is not 0; none where the
+        statistic is kept for a later command.
     element : :py:`Out(1)`
         Strobe: a beat of elements leaves the pipeline (FILL has none).
     saturated : :py:`Out(range(vector_lanes + 1))`
@@ -260,6 +261,8 @@ class VectorEngine(wiring.Component):
         ]
 
         # Statistic.
+        if self.config.keeps_statistics:
+            m.d.sync += statistics.keep.eq(command.stat == STAT_KEPT)
         m.d.comb += [
             statistics.squares.eq(command.statistic == Statistic.SUM_SQUARES),
             statistics.i.valid.eq(pipeline.result.valid & gathering),

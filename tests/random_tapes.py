@@ -6,6 +6,7 @@ from trine.firmware.assembler import assemble
 from trine.firmware.compiler import Image, Tape
 from trine.firmware.isa import ASource, BSource, Instruction, Opcode, Statistic, Target
 from trine.firmware.packing import pack_matrix
+from trine.firmware.placement import States
 
 __all__ = ["random_image"]
 
@@ -141,5 +142,6 @@ def random_image(config, seed, count=40):
                             len(tape))
         data += tape.ljust(size, b"\0")
     assert len(data) <= 48 << 10
-    return Image(data, placed, base, 0, stride, config.vector_words, 0,
-                 config.vector_words + config.state_words, 0)
+    words = config.vector_words + config.state_words
+    states = States(layers=1, dim=words, pitch=words, unit=config.vector_lanes, streamed=False)
+    return Image(data, placed, base, 0, stride, states, config.vector_words, 0, words, 0)

@@ -64,7 +64,7 @@ def measure():
             counters = run_tokens(board, [[TOKEN]], 1)
             seconds, cycles = time.time() - begin, transport.cycles - cycles
             ((token, crc),) = board.sampled(first, 1)
-            state = np.array_equal(board.state(), machine.state()[:image.state_words])
+            state = np.array_equal(board.state(), machine.state(image))
             violations = transport.violations
         step("the timing model")
         predicted = predict(config, token_code(image, config), base=image.tapes["token"].base,

@@ -104,7 +104,7 @@ def _as_dict(result):
         "memory_bytes_missing": result.memory_missing,
         "block_rams_needed": result.block_rams[0], "block_rams": result.block_rams[1],
         "raised": {name: list(pair) for name, pair in result.changes.items()},
-        "state_in_memory": result.state_in_memory, "fits": result.fits,
+        "state_bytes_streamed": result.streamed_bytes, "fits": result.fits,
         "what_if": not result.fits,
         "cycles_per_token": round(result.cycles, 1), "roofline": round(result.roofline, 4),
         "aggregate_tokens_per_second": round(result.tokens_per_second, 4),
@@ -143,9 +143,9 @@ def _lines(result):
         yield "  the preset is too small: " + ", ".join(
             f"{name} {more:,} instead of {less:,}"
             for name, (less, more) in result.changes.items())
-    if result.state_in_memory:
-        yield ("  the recurrent state exceeds the 65,536 words of a state memory: loaded and "
-               "stored layer by layer")
+    if result.streamed_bytes:
+        yield (f"  the recurrent state is streamed: {result.streamed_bytes:,} bytes of it loaded "
+               f"and stored for each token of a slot")
     if not result.fits:
         yield ("  so this is a WHAT-IF: a machine of these sizes, and memory of the same speed "
                "that is large enough")

@@ -84,6 +84,7 @@ def run(args):
         "vector_words": [image.vector_words, config.vector_words],
         "constant_words": [image.constant_words, config.constant_words],
         "state_words": [image.state_words, config.state_words],
+        "state_bytes_streamed": image.streamed_bytes,
         "code_words": [image.code_words, config.code_words],
         "block_rams": rams, "block_rams_total": sum(rams.values()),
     }
@@ -109,6 +110,9 @@ def run(args):
     for name in ("vector", "constant", "state", "code"):
         used, size = facts[f"{name}_words"]
         print(f"  {name} memory {used:,} of {size:,} words")
+    if image.streamed_bytes:
+        print(f"  state streamed: {image.streamed_bytes:,} bytes loaded and stored for each token "
+              f"of a slot")
     print(f"  block RAMs, estimated: {sum(rams.values())} (ULX3S-85F has 208)"
           + (f"; the image takes {facts['image_blocks']} at 2 KiB each" if config.on_chip else ""))
     for name, count in rams.items():

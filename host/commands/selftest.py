@@ -86,7 +86,7 @@ def compare(board, model, tokens, count, *, temperature, seed, progress=None):
                 raise RuntimeError("A run must not wait once its text is queued")
             board.transport.pause(1e-4)
     board.wait(State.IDLE)
-    equal = np.array_equal(board.state(), machine.state()[:image.state_words])
+    equal = np.array_equal(board.state(), machine.state(image))
     return {"tokens": count, "mismatches": mismatches + (not equal),
             "first_mismatch": first_mismatch, "state_equal": bool(equal)}
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trine.firmware.assembler import decode_words, payload_bytes
-from trine.firmware.isa import ASource, BSource, Opcode, Statistic, Target
+from trine.firmware.isa import STAT_KEPT, ASource, BSource, Opcode, Statistic, Target
 from trine.firmware.packing import unpack_matrix
 
-from . import scalar_unit, vector
+from . import scalar, scalar_unit, vector
 from .matrix import Matrix
 from .round_shift import INT32_MAX, INT32_MIN
 from .sampler import Sampler
@@ -29,6 +29,8 @@ class Slot:
     code: np.ndarray
     sampler: Sampler
     scalars: list = field(default_factory=scalar_unit.reset)
+    #: Statistic that is kept for the next instruction with one.
+    kept: int = 0
     position: int = 0
     token: int = 0
     #: How tokens are sampled: None for the largest logit, else 1 / temperature as the sampler's
@@ -231,12 +233,24 @@ class Machine:
         self.saturations += int(np.count_nonzero((y == INT32_MIN) | (y == INT32_MAX)))
         self._statistic(slot, fields, y)
 
-    @staticmethod
-    def _statistic(slot, fields, y):
-        if fields["stat"]:
-            squares = fields["statistic"] == Statistic.SUM_SQUARES
-            slot.scalars[fields["stat"]] = vector.statistic(squares, y)
+    def _statistic(self, slot, fields, y):
+        if not fields["stat"]:
+            return
+        if fields["statistic"] == Statistic.SUM_SQUARES:
+            value = slot.kept + vector.sum_squares(y)
+        else:
+            value = max(slot.kept, vector.absmax(y))
+        if fields["stat"] == STAT_KEPT and self.config.keeps_statistics:
+            slot.kept = value
+        else:
+            slot.kept = 0
+            self._gathered(slot, fields["stat"], value)
 
-    def state(self, index=0):
-        """Return the recurrent state of a slot as the "save" tape writes it: int32 array."""
-        return self.slots[index].state.astype("<i4")
+    def _gathered(self, slot, register, value):
+        slot.scalars[register] = scalar.from_integer(value)
+
+    def state(self, image, index=0):
+        """Return the recurrent state of a slot that plays ``image``, int32 (n_layers * dim,)."""
+        self.play(image.tapes["save"], None, [index])
+        start, size = image.state_area(index, self.config)
+        return image.unpack_state(self.memory[start:start + size])

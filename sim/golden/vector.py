@@ -11,8 +11,8 @@ from trine.firmware.tables import SIGMOID
 from . import scalar
 from .round_shift import round_shift, saturate, scale
 
-__all__ = ["add", "interpolate", "multiply", "quantize", "scaled", "sigmoid", "sigmoid_multiply",
-           "silu", "statistic", "subtract"]
+__all__ = ["absmax", "add", "interpolate", "multiply", "quantize", "scaled", "sigmoid",
+           "sigmoid_multiply", "silu", "statistic", "subtract", "sum_squares"]
 
 _TABLE = np.array(SIGMOID, np.int64)
 
@@ -76,11 +76,18 @@ def quantize(a, s):
     return scale(a, s, -127, 127)
 
 
+def sum_squares(y):
+    """Return the sum of squares of y, exact, below 2^80."""
+    # Squares of int32 reach 2^62: sum halves of 32 bits apart, then as Python integers.
+    square = y * y
+    return (int(np.sum(square >> 32)) << 32) + int(np.sum(square & 0xFFFFFFFF))
+
+
+def absmax(y):
+    """Return the absolute maximum of y."""
+    return int(np.max(np.abs(y), initial=0))
+
+
 def statistic(kind_is_squares, y):
-    """Return the absolute maximum of y, or its sum of squares (exact, 80 bits), as a scalar."""
-    if kind_is_squares:
-        # Squares of int32 reach 2^62: sum halves of 16 bits apart, then as Python integers.
-        square = y * y
-        total = (int(np.sum(square >> 32)) << 32) + int(np.sum(square & 0xFFFFFFFF))
-        return scalar.from_integer(total)
-    return scalar.from_integer(int(np.max(np.abs(y), initial=0)))
+    """Return the absolute maximum of y, or its sum of squares, as a scalar."""
+    return scalar.from_integer(sum_squares(y) if kind_is_squares else absmax(y))

@@ -1,6 +1,6 @@
 """The machine: instruction after instruction, as the sequencer issues them."""
 
-from trine.firmware.isa import INSTRUCTIONS, Opcode, Target
+from trine.firmware.isa import INSTRUCTIONS, STAT_KEPT, Opcode, Target
 from trine.firmware.registers import Cause, SampleMode
 from trine.hw.result_queue import ResultQueue
 from trine.hw.scalar_unit import ScalarUnit
@@ -132,12 +132,14 @@ class Machine:
 
     def _finish(self, result, instruction, left=None):
         """Find when the engine is free whose last result comes in clock ``result``."""
-        gathered = None
-        if instruction.fields.get("stat"):
+        gathered, stat = None, instruction.fields.get("stat", 0)
+        if stat == STAT_KEPT and self.config.keeps_statistics:
+            gathered = result + statistic_latency(self.config.vector_lanes) - 1
+        elif stat:
             offered = result + statistic_latency(self.config.vector_lanes)
             clocks = [self.values.statistic(self._play, self._index, slot, instruction)
                       for slot in self.slots]
-            gathered = self.scalars.statistic(offered, instruction.fields["stat"], clocks)
+            gathered = self.scalars.statistic(offered, stat, clocks)
             self.causes.add(Cause.SCALAR, offered, gathered)
         self._idle = end_of(result, gathered=gathered, left=left)
 

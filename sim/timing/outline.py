@@ -12,7 +12,7 @@ from trine.firmware.isa import (
 )
 from trine.firmware.model import Formats, Gain, Layer, Model, Projection
 
-__all__ = ["projections_code", "shape_model", "with_state_in_memory"]
+__all__ = ["projections_code", "shape_model"]
 
 _ONE = (1 << 30, -30)
 #: Scalar registers: absolute maximum, its reciprocal, scale of the sums.
@@ -60,22 +60,3 @@ def projections_code(matrices):
         ]
     return [*code, Instruction(Opcode.END)]
 
-
-def with_state_in_memory(code, base):
-    """Return the tape with LOAD and STORE of the state around each INTERPOLATE.
-
-    For states that are larger than any state memory; a layer's is loaded to address 0.
-    base : beat address of the states
-    """
-    changed = []
-    for instruction in code:
-        fields = instruction.fields
-        if instruction.opcode != Opcode.INTERPOLATE:
-            changed.append(instruction)
-            continue
-        moved = {"wide": 1, "target": Target.STATE, "dst": 0, "length": fields["length"],
-                 "base": base}
-        changed += [Instruction(Opcode.LOAD, moved),
-                    Instruction(Opcode.INTERPOLATE, fields | {"dst": 0}),
-                    Instruction(Opcode.STORE, moved)]
-    return changed

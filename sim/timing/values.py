@@ -79,14 +79,10 @@ class TracingMachine(Machine):
             self.plays[-1][self._index, index] = operation(opcode, a, b)
         super()._execute(index, slot, opcode, fields, payload)
 
-    def _statistic(self, slot, fields, y):
-        super()._statistic(slot, fields, y)
-        if fields["stat"]:
-            y = y.astype(object)
-            value = (int((y * y).sum()) if fields["statistic"] == Statistic.SUM_SQUARES
-                     else int(abs(y).max()))
-            number, = (n for n, other in enumerate(self.slots) if other is slot)
-            self.plays[-1][self._index, number] = normalizing(value)
+    def _gathered(self, slot, register, value):
+        super()._gathered(slot, register, value)
+        number, = (n for n, other in enumerate(self.slots) if other is slot)
+        self.plays[-1][self._index, number] = normalizing(value)
 
 
 class TracedValues:

@@ -11,7 +11,7 @@ from trine.firmware.isa import Opcode
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"memory_size": 4096}, "bytes of memory, the configuration has 4096: raise memory_size"),
-    ({"state_words": 32}, "needs 48 words of state memory, the configuration has 32"),
+    ({"state_words": 16}, "needs 24 words of state memory, the configuration has 16"),
     ({"code_words": 32}, "needs 52 words of code memory"),
     ({"max_cols": 40}, "needs 52 columns"),
     ({"vector_words": 64}, "words of vector memory"),

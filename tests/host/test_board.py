@@ -139,8 +139,7 @@ def test_state_is_the_golden_state(board, device):
     board.upload(model.image(board.config))
     list(Generation(board, model, [0, 5, 6], 4, Sampling(temperature=0)))
 
-    words = board.image.state_words
-    np.testing.assert_array_equal(board.state(), device.machine.state()[:words])
+    np.testing.assert_array_equal(board.state(), device.machine.state(board.image))
 
 
 @pytest.mark.parametrize(("on_board", "prompt"), [

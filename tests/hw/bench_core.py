@@ -166,7 +166,7 @@ async def check_saved(board, machine, image, active):
     for slot in active:
         at = (image.state_base + slot * image.state_stride) * CONFIG.memory_bytes
         size = image.state_stride * CONFIG.memory_bytes
-        size = min(size, 4 * image.state_words)
+        size = min(size, 4 * image.states.layers * image.states.pitch)
         size -= size % CONFIG.burst_bytes
         assert await board.download(at, size) == bytes(machine.memory[at:at + size])
 
