@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from .credit_queue import CreditQueue
-from .lowest import lowest
+from .slot_walk import SlotWalk
 from .vector_command import sum_layout
 
 __all__ = ["Drain", "tile_layout"]
@@ -83,17 +83,8 @@ class Drain(wiring.Component):
         m.submodules.queue = queue = CreditQueue(sum_layout(self.config))
         connect(m, queue=queue.o, drain=flipped(self.sums))
 
-        # The slot to read: the lowest of those that remain.
-        drained = Signal(self.config.slots)
-        remaining = Signal(self.config.slots)
-        others = Signal(self.config.slots)
-        slot, slot_mask = lowest(remaining)
-        last_slot = Signal()
-        m.d.comb += [
-            remaining.eq(self.active & ~drained),
-            others.eq(remaining & ~slot_mask),
-            last_slot.eq(~others.any()),
-        ]
+        # The slot to read, anew for each tile.
+        m.submodules.walk = walk = SlotWalk(slots=self.config.slots)
 
         # The beat to read. `last_beat` is made one clock ahead, of which a new tile has one to
         # spare: its gates would else be copied to every bit of the mask.
@@ -105,9 +96,12 @@ class Drain(wiring.Component):
         rows = tile.rows + (lanes - 1)
         beats = rows[lane_bits:]
         m.d.comb += [
-            reading.eq(present & remaining.any() & queue.room),
+            reading.eq(present & walk.valid & queue.room),
             queue.begin.eq(reading),
-            self.tile.ready.eq(present & (~remaining.any() | (reading & last_beat & last_slot))),
+            self.tile.ready.eq(present & (~walk.valid | (reading & last_beat & walk.last))),
+            walk.mask.eq(self.active),
+            walk.begin.eq(~present),
+            walk.step.eq(reading & last_beat),
         ]
         m.d.sync += present.eq(self.tile.valid & ~self.tile.ready)
         with m.If(~present | (reading & last_beat)):
@@ -115,8 +109,6 @@ class Drain(wiring.Component):
         with m.Elif(reading):
             m.d.sync += [beat.eq(beat + 1), beat_mask.eq(beat_mask << 1),
                          last_beat.eq(beats == beat + 2)]
-        with m.If(reading & last_beat):
-            m.d.sync += drained.eq(Mux(last_slot, 0, ~others))
 
         # One register for each sum, reset where another beat is read.
         picked = [[] for _ in range(lanes)]
@@ -125,7 +117,7 @@ class Drain(wiring.Component):
                 one = Signal(self.config.acc_width, name=f"picked_{n}_{k}", reset_less=True)
                 picked[k % lanes].append(one)
                 m.d.sync += one.eq(tile.sums[n][k])
-                with m.If(~(slot_mask[n] & beat_mask[k // lanes])):
+                with m.If(~(walk.bit[n] & beat_mask[k // lanes])):
                     m.d.sync += one.eq(0)
 
         read, described = Signal(), Signal(sum_layout(self.config), reset_less=True)
@@ -133,10 +125,10 @@ class Drain(wiring.Component):
         ends = Cat(rows[:lane_bits] >= n for n in range(1, lanes))
         m.d.sync += [
             read.eq(reading),
-            described.slot.eq(slot),
+            described.slot.eq(walk.slot),
             described.row.eq(tile.row + (beat << lane_bits)),
             described.more.eq(Mux(last_beat, ends, -1)),
-            described.last.eq(tile.last & last_beat & last_slot),
+            described.last.eq(tile.last & last_beat & walk.last),
             queue.i.valid.eq(read),
             arriving.eq(described),
             *(arriving.sums[n].eq(reduce(or_, ones)) for n, ones in enumerate(picked)),

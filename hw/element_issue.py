@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .delay import delay
-from .lowest import lowest
+from .slot_walk import SlotWalk
 from .vector_command import ASource, Op, Target, VectorCommand, more_shape, sum_layout
 
 __all__ = ["ElementIssue", "element_layout"]
@@ -130,12 +130,12 @@ class ElementIssue(wiring.Component):
         last_lane = delay(m, length[:lane_bits], 1, name="last_lane")
 
         # An index, and the two behind it: what is compared is known two elements ahead.
-        issuing, todo = Signal(), Signal(self.config.slots)
+        issuing = Signal()
         count, second, third = (Signal(18 - lane_bits, name=name, reset_less=True)
                                 for name in ("count", "second", "third"))
         count_last = Signal()
         lane, pause = Signal(lane_bits), Signal(lanes - 1)
-        slot, bit = lowest(todo)
+        m.submodules.walk = walk = SlotWalk(slots=self.config.slots)
 
         there, free, piece, whole, last = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
@@ -146,8 +146,8 @@ class ElementIssue(wiring.Component):
             piece.eq((self.fill.valid & self.fill.ready) | (self.loads.valid & self.loads.ready)),
             whole.eq((lane == lanes - 1) | (count_last & (lane == last_lane))),
             there.eq((piece & whole) | (self.sums.valid & self.sums.ready)
-                     | (free & counting & (~self.scaled | self.loaded.bit_select(slot, 1)))),
-            last.eq(Mux(summing, self.sums.p.last, count_last & (todo == bit))),
+                     | (free & counting & (~self.scaled | (self.loaded & walk.bit).any()))),
+            last.eq(Mux(summing, self.sums.p.last, count_last & walk.last)),
         ]
         m.d.sync += pause.eq(Mux(there & paced, -1, pause >> 1))
         with m.If(piece):
@@ -157,21 +157,24 @@ class ElementIssue(wiring.Component):
                          count_last.eq(third == beats)]
             with m.If(last):
                 m.d.sync += issuing.eq(0)
-            with m.If(count_last):
-                m.d.sync += todo.eq(todo & ~bit)
         with m.If(self.start):
-            m.d.sync += [issuing.eq(1), todo.eq(self.slots)]
+            m.d.sync += issuing.eq(1)
         with m.If(self.start | (there & count_last)):
             m.d.sync += [count.eq(0), second.eq(1), third.eq(2), count_last.eq(single)]
 
         # Whose state is read.
-        before, others_state = Signal.like(slot), Signal()
-        m.d.comb += self.slot_ends.eq(there & count_last)
+        before, others_state = Signal.like(walk.slot), Signal()
+        m.d.comb += [
+            self.slot_ends.eq(there & count_last),
+            walk.begin.eq(self.start),
+            walk.mask.eq(self.slots),
+            walk.step.eq(self.slot_ends),
+        ]
         m.d.sync += others_state.eq(self.chained & (command.op == Op.INTERPOLATE))
         with m.If(self.start):
             m.d.sync += before.eq(self.source)
         with m.Elif(self.slot_ends):
-            m.d.sync += before.eq(slot)
+            m.d.sync += before.eq(walk.slot)
 
         # The beat's index, and what came with it.
         index = Signal(18 - lane_bits, reset_less=True)
@@ -181,8 +184,8 @@ class ElementIssue(wiring.Component):
         m.d.sync += [
             issued.eq(there),
             index.eq(Mux(summing, self.sums.p.row >> lane_bits, count)),
-            beside.slot.eq(Mux(summing, self.sums.p.slot, slot)),
-            beside.state_slot.eq(Mux(others_state, before, slot)),
+            beside.slot.eq(Mux(summing, self.sums.p.slot, walk.slot)),
+            beside.state_slot.eq(Mux(others_state, before, walk.slot)),
             beside.last.eq(last),
             beside.more.eq(Mux(summing, self.sums.p.more, Mux(count_last, ends, -1))),
             beside.sums.eq(self.sums.p.sums),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from trine.firmware.isa import N_SCALARS
 
-from .lowest import lowest
+from .slot_walk import SlotWalk
 
 __all__ = ["FACTOR", "ScalarOperands"]
 
@@ -75,21 +75,23 @@ class ScalarOperands(wiring.Component):
         write, read = factors.write_port(), factors.read_port(domain="comb")
 
         # What is read now belongs to the address of two clocks ago: that address has to be as old.
-        todo = Signal(self.slots)
+        m.submodules.walk = walk = SlotWalk(slots=self.slots)
         age = Signal(range(3))
         taken = Signal()
-        slot, bit = lowest(todo)
         m.d.comb += [
-            self.scalar_slot.eq(slot),
+            walk.begin.eq(self.start),
+            walk.mask.eq(self.active),
+            walk.step.eq(taken),
+            self.scalar_slot.eq(walk.slot),
             self.scalar_reg.eq(self.reg),
-            taken.eq(todo.any() & (age == 2) & ~self.scalar_pending),
+            taken.eq(walk.valid & (age == 2) & ~self.scalar_pending),
         ]
-        with m.If(todo.any() & (age != 2)):
+        with m.If(walk.valid & (age != 2)):
             m.d.sync += age.eq(age + 1)
         with m.If(taken):
-            m.d.sync += [age.eq(0), todo.eq(todo & ~bit), self.loaded.eq(self.loaded | bit)]
+            m.d.sync += [age.eq(0), self.loaded.eq(self.loaded | walk.bit)]
         with m.If(self.start):
-            m.d.sync += [age.eq(0), todo.eq(self.active), self.loaded.eq(0)]
+            m.d.sync += [age.eq(0), self.loaded.eq(0)]
 
         # The shift is -e. What is compared with it is looked up in e itself: negating takes longer.
         e = self.scalar_e
@@ -99,7 +101,7 @@ class ScalarOperands(wiring.Component):
             entry.mantissa.eq(Mux(too_far, 0, self.scalar_m)),
             entry.shift.eq(-e),
             entry.left.eq(~e[9] & e.any()),
-            write.addr.eq(slot),
+            write.addr.eq(walk.slot),
             write.data.eq(entry),
             write.en.eq(taken),
         ]

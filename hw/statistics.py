@@ -8,9 +8,9 @@ from amaranth.utils import exact_log2
 
 from .delay import delay
 from .gated_add import GatedAdd
-from .lowest import lowest
 from .or_add import OrAdd
 from .product import Product
+from .slot_walk import SlotWalk
 
 __all__ = ["Statistics"]
 
@@ -98,8 +98,7 @@ class Statistics(wiring.Component):
 
         lower_used, upper_used = Signal(self.slots), Signal(self.slots)
         lower_slot, upper_slot = sides[lower_stage].slot, sides[upper_stage].slot
-        sending, todo = Signal(), Signal(self.slots)
-        send_slot, send_bit = lowest(todo)
+        m.submodules.walk = walk = SlotWalk(slots=self.slots)
 
         # A maximum is written where it is a greater one; what was there is left out of the sum.
         m.submodules.lower_add = lower_add = GatedAdd(width=_HALF + 1)
@@ -107,7 +106,7 @@ class Statistics(wiring.Component):
         m.d.comb += [
             used.eq(lower_used.bit_select(lower_slot, 1)),
             greater.eq((lower_read.data[:32] - term[:32])[-1]),
-            lower_read.addr.eq(Mux(sending, send_slot, lower_slot)),
+            lower_read.addr.eq(Mux(walk.valid, walk.slot, lower_slot)),
             lower_add.a.eq(lower_read.data),
             lower_add.en.eq(used & self.squares),
             lower_add.b.eq(term[:_HALF]),
@@ -123,7 +122,7 @@ class Statistics(wiring.Component):
 
         m.submodules.upper_add = upper_add = GatedAdd(width=_HALF)
         m.d.comb += [
-            upper_read.addr.eq(Mux(sending, send_slot, upper_slot)),
+            upper_read.addr.eq(Mux(walk.valid, walk.slot, upper_slot)),
             upper_add.a.eq(upper_read.data),
             upper_add.en.eq(upper_used.bit_select(upper_slot, 1)),
             upper_add.b.eq(upper_term),
@@ -137,19 +136,18 @@ class Statistics(wiring.Component):
 
         # All slots that had an element, the lowest first.
         ended = valid[upper_stage] & sides[upper_stage].last
-        sent = sending & self.o.ready & (todo == send_bit)
-        with m.If(ended & ~self.keep if self.slots > 1 else ended):
-            m.d.sync += [sending.eq(1), todo.eq(lower_used)]
+        sent = walk.valid & self.o.ready & walk.last
         m.d.comb += [
-            self.o.valid.eq(sending),
-            self.o.p.slot.eq(send_slot),
+            walk.begin.eq(ended & ~self.keep if self.slots > 1 else ended),
+            walk.mask.eq(lower_used),
+            walk.step.eq(self.o.ready),
+            self.o.valid.eq(walk.valid),
+            self.o.p.slot.eq(walk.slot),
             self.o.p.value.eq(Cat(lower_read.data, upper_read.data)),
             self.done.eq(sent | (ended & self.keep) if self.slots > 1 else sent),
         ]
-        with m.If(sending & self.o.ready):
-            m.d.sync += todo.eq(todo & ~send_bit)
         with m.If(sent if self.slots > 1 else self.done):
-            m.d.sync += [sending.eq(0), lower_used.eq(0), upper_used.eq(0)]
+            m.d.sync += [lower_used.eq(0), upper_used.eq(0)]
 
         return m
 

@@ -198,7 +198,9 @@ class VectorEngine(wiring.Component):
         settling = Signal()
         if self.config.slots > 1:
             settle = Signal(range(VectorPipeline.latency + 1))
-            with m.If(issue.slot_ends & self.chained & (command.op == Op.INTERPOLATE)):
+            moves_state = Signal()
+            m.d.sync += moves_state.eq(self.chained & (command.op == Op.INTERPOLATE))
+            with m.If(issue.slot_ends & moves_state):
                 m.d.sync += [settle.eq(VectorPipeline.latency), settling.eq(1)]
             with m.Elif(settling):
                 m.d.sync += [settle.eq(settle - 1), settling.eq(settle != 0)]

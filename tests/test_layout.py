@@ -70,6 +70,7 @@ NO_GOLDEN = {
     "credit_queue",         # moves data
     "skid_buffer",          # moves data
     "slot_memory",          # moves data
+    "slot_walk",            # moves data
     "statistics",           # sim/golden/vector.py: statistic
     "tape_position",        # counts
     "tape_reader",          # moves data
