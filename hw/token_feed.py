@@ -52,7 +52,7 @@ class TokenFeed(wiring.Component):
     slot : :py:`Out(range(config.slots))`
         Slot at hand, for queue, sampler and ring.
     filled, queued, pop
-        The slot's queue, see :class:`TokenQueue`.
+        The slot's queue, see :class:`TokenQueue`: its token two clocks after ``slot``.
     sampled : :py:`In(RingEntry)`
         What the sampler has for the slot, at most three clocks after ``slot``.
     entry, en
@@ -67,7 +67,7 @@ class TokenFeed(wiring.Component):
         Slots whose position is zero.
     """
 
-    #: Clocks from ``slot`` until queue and sampler are read.
+    #: Clocks from ``slot`` until what is done for it.
     delay = 3
 
     def __init__(self, *, config):
@@ -106,9 +106,7 @@ class TokenFeed(wiring.Component):
         inputs = Array(Signal(TOKEN_BITS, name=f"input_{n}") for n in range(slots))
         samples = Array(Signal(TOKEN_BITS, name=f"sample_{n}") for n in range(slots))
         has_sample = Signal(slots)
-        selected = Signal(slots)
         m.d.comb += [
-            selected.eq(1 << self.slot),
             self.mover_token.eq(inputs[self.mover_slot]),
             self.mover_position.eq(positions[self.mover_slot]),
             self.entry.eq(self.sampled),
@@ -121,15 +119,63 @@ class TokenFeed(wiring.Component):
         connect(m, flipped(self.bus), file.bus)
         with m.If(file.addr < slots):
             m.d.comb += file.word.eq(positions[file.addr])
-            with m.If(file.write):
-                m.d.sync += positions[file.addr].eq(file.data)
 
-        elapsed = Signal(range(self.delay))
+        # What the slot at hand has, and what it is to have: a choice in each clock of a look.
+        action = Signal(FeedAction)
+        resets, begins, finishes = Signal(), Signal(), Signal()
         # Position of the next slot of a chain.
         following = Signal(32)
+        position, sample = Signal(32, reset_less=True), Signal(TOKEN_BITS, reset_less=True)
+        next_position = Signal.like(position, reset_less=True)
+        next_input = Signal.like(sample, reset_less=True)
+        selected, queued = Signal(slots, init=1), Signal()
+        m.d.comb += [
+            resets.eq(action == FeedAction.RESET),
+            begins.eq(action == FeedAction.BEGIN),
+            finishes.eq(action == FeedAction.FINISH),
+        ]
+        m.d.sync += [
+            position.eq(positions[self.slot]),
+            sample.eq(samples[self.slot]),
+            queued.eq((self.filled & selected).any()),
+            next_position.eq(Mux(resets, 0, Mux(begins, following, position + 1))),
+            next_input.eq(Mux(queued, self.queued, sample)),
+        ]
+
+        # Then it is done, all at once: strobes for each slot.
+        act = Signal()
+        moves, enters, keeps, drops = (Signal(slots, name=name) for name in (
+            "moves", "enters", "keeps", "drops"))
+
+        def strobes(wanted):
+            return Mux(act & wanted, self.mask & selected, 0)
+
+        m.d.sync += [
+            moves.eq(strobes(~begins | (self.chained if slots > 1 else 0))),
+            enters.eq(strobes(begins)),
+            keeps.eq(strobes(finishes & ~self.chained)),
+            drops.eq(strobes(resets | (finishes & self.chained))),
+            self.pop.eq(strobes(begins & queued).any()),
+            self.en.eq(strobes(finishes).any()),
+            has_sample.eq((has_sample | keeps) & ~drops),
+        ]
+        if slots > 1:
+            with m.If(enters.any()):
+                m.d.sync += following.eq(following + 1)
+        for n in range(slots):
+            with m.If(enters[n]):
+                m.d.sync += inputs[n].eq(next_input)
+            with m.If(keeps[n]):
+                m.d.sync += samples[n].eq(self.sampled.token)
+            with m.If(moves[n]):
+                m.d.sync += kept[n].eq(next_position)
+            with m.If(file.write & (file.addr == n)):
+                m.d.sync += kept[n].eq(file.data)
+
+        elapsed = Signal(range(self.delay))
         with m.FSM():
             with m.State("Take-Command"):
-                m.d.sync += self.slot.eq(0)
+                m.d.sync += [self.slot.eq(0), selected.eq(1), action.eq(self.command.payload)]
                 if slots > 1:
                     m.d.sync += following.eq(positions[self.source])
                 with m.If(self.command.valid):
@@ -139,31 +185,13 @@ class TokenFeed(wiring.Component):
                 m.d.sync += elapsed.eq(elapsed + 1)
                 with m.If(elapsed == self.delay - 1):
                     m.d.sync += elapsed.eq(0)
+                    m.d.comb += act.eq(1)
                     m.next = "Act"
 
             with m.State("Act"):
-                with m.If((self.mask & selected).any()):
-                    with m.Switch(self.command.payload):
-                        with m.Case(FeedAction.RESET):
-                            m.d.sync += positions[self.slot].eq(0)
-                            m.d.sync += has_sample.eq(has_sample & ~selected)
-                        with m.Case(FeedAction.BEGIN):
-                            m.d.comb += self.pop.eq((self.filled & selected).any())
-                            m.d.sync += inputs[self.slot].eq(
-                                Mux(self.pop, self.queued, samples[self.slot]))
-                            if slots > 1:
-                                with m.If(self.chained):
-                                    m.d.sync += [positions[self.slot].eq(following),
-                                                 following.eq(following + 1)]
-                        with m.Case(FeedAction.FINISH):
-                            m.d.comb += self.en.eq(1)
-                            m.d.sync += samples[self.slot].eq(self.sampled.token)
-                            m.d.sync += positions[self.slot].eq(positions[self.slot] + 1)
-                            m.d.sync += has_sample.eq(
-                                Mux(self.chained, has_sample & ~selected, has_sample | selected))
-                m.d.sync += self.slot.eq(self.slot + 1)
+                m.d.sync += [self.slot.eq(self.slot + 1), selected.eq(selected << 1)]
                 m.next = "Look"
-                with m.If(self.slot == slots - 1):
+                with m.If(selected[-1]):
                     m.next = "Done"
 
             with m.State("Done"):

@@ -2,11 +2,11 @@
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine.firmware.registers import TOKEN_BITS
 
+from .dual_port_ram import DualPortRAM
 from .link.bus import RegisterBus
 from .register_file import RegisterFile
 
@@ -34,9 +34,10 @@ class TokenQueue(wiring.Component):
     slot : :py:`In(range(config.slots))`
         Whose queue is looked at.
     token : :py:`Out(TOKEN_BITS)`
-        Oldest token of the slot's queue, two clocks after ``slot`` or a change of the queue.
+        Oldest token of the slot's queue, two clocks after ``slot`` or a change of the queue. Block
+        RAM is slow to put it out: it should go into a register.
     pop : :py:`In(1)`
-        Drops the slot's oldest token; only where ``filled``.
+        Drops the slot's oldest token, which has been there for a clock; only where ``filled``.
 
     Memory: slots * token_queue rows of 18 bits, one block RAM for each 1024.
     """
@@ -59,39 +60,41 @@ class TokenQueue(wiring.Component):
         m = Module()
 
         slots, depth = self.config.slots, self.config.token_queue
-        m.submodules.storage = storage = Memory(shape=TOKEN_BITS, depth=slots * depth, init=[])
-        push = storage.write_port()
-        head = storage.read_port()
+        m.submodules.storage = storage = DualPortRAM(width=TOKEN_BITS, depth=slots * depth)
         m.submodules.file = file = RegisterFile()
         connect(m, flipped(self.bus), file.bus)
 
         # Positions count modulo twice the depth, so that full and empty differ.
         reads = Array(Signal(range(2 * depth), name=f"read_{n}") for n in range(slots))
         writes = Array(Signal(range(2 * depth), name=f"write_{n}") for n in range(slots))
+        # A register: accesses are further apart than it is late.
+        full = Signal(slots)
         for slot in range(slots):
             m.d.comb += self.filled[slot].eq(reads[slot] != writes[slot])
+            m.d.sync += full[slot].eq(reads[slot] == writes[slot] ^ depth)
 
         at = Signal(range(slots))
-        level = Signal(range(depth + 1))
         exists = Signal()
         m.d.comb += [
             at.eq(file.addr),
             exists.eq(file.addr < slots),
-            level.eq((writes[at] - reads[at])[:len(reads[0])]),
-            file.word.eq(Mux(exists, level, 0)),
-            push.addr.eq(Cat(writes[at][:-1], at)),
-            push.data.eq(file.data),
-            push.en.eq(file.write & exists & (level != depth)),
+            file.word.eq(Mux(exists, (writes[at] - reads[at])[:len(reads[0])], 0)),
+            storage.w_addr.eq(Cat(writes[at][:-1], at)),
+            storage.w_data.eq(file.data),
+            storage.w_en.eq(file.write & exists & ~full.bit_select(at, 1)),
         ]
-        with m.If(push.en):
-            m.d.sync += writes[at].eq(writes[at] + 1)
 
-        m.d.comb += head.addr.eq(Cat(reads[self.slot][:-1], self.slot))
-        m.d.sync += self.token.eq(head.data)
-        with m.If(self.pop):
-            m.d.sync += reads[self.slot].eq(reads[self.slot] + 1)
+        # The oldest token, and its place in registers.
+        oldest, selected = Signal.like(reads[0]), Signal(slots)
+        m.d.sync += [oldest.eq(reads[self.slot]), selected.eq(1 << self.slot)]
+        m.d.comb += [storage.r_addr.eq(Cat(oldest[:-1], self.slot)),
+                     self.token.eq(storage.r_data)]
 
         for slot in range(slots):
+            with m.If(file.write & (file.addr == slot) & ~full[slot]):
+                m.d.sync += writes[slot].eq(writes[slot] + 1)
+            with m.If(self.pop & selected[slot] & self.filled[slot]):
+                m.d.sync += reads[slot].eq(oldest + 1)
             with m.If(self.clear[slot]):
                 m.d.sync += reads[slot].eq(writes[slot])
 

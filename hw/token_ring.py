@@ -39,12 +39,12 @@ class TokenRing(wiring.Component):
     counts : :py:`In(RegisterBus)`
         Page ``counts``.
     slot : :py:`In(range(slots))`
-        Whose ring is written.
+        Whose ring is written, from the clock before ``en`` on.
     entry : :py:`In(RingEntry)`
         What is written.
     en : :py:`In(1)`
-        Writes the entry behind the last one. Once it shows in the count, it can be read; the
-        entry that is written in that very clock reads as anything.
+        Writes the entry behind the last one, in every other clock at most. Once it shows in the
+        count, it can be read; the entry that is written in that very clock reads as anything.
 
     Memory: slots * entries rows of 50 bits, three block RAMs for 1024.
 
@@ -75,13 +75,16 @@ class TokenRing(wiring.Component):
 
         index_bits, place_bits = exact_log2(self.entries), exact_log2(RING_ENTRIES)
         counts = Array(Signal(32, name=f"count_{n}") for n in range(self.slots))
+        count, selected = Signal(32), Signal(self.slots)
+        m.d.sync += [count.eq(counts[self.slot]), selected.eq(1 << self.slot)]
         m.d.comb += [
-            storage.w_addr.eq(Cat(counts[self.slot][:index_bits], self.slot)),
+            storage.w_addr.eq(Cat(count[:index_bits], self.slot)),
             storage.w_data.eq(self.entry),
             storage.w_en.eq(self.en),
         ]
-        with m.If(self.en):
-            m.d.sync += counts[self.slot].eq(counts[self.slot] + 1)
+        for n in range(self.slots):
+            with m.If(self.en & selected[n]):
+                m.d.sync += counts[n].eq(count + 1)
 
         m.submodules.counts_file = counts_file = RegisterFile()
         connect(m, flipped(self.counts), counts_file.bus)

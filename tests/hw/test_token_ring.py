@@ -22,6 +22,7 @@ def test_keeps_the_last_entries(slots, entries, count):
             slot = rng.randrange(slots)
             entry = {"token": rng.randrange(1 << 18), "crc": rng.randrange(1 << 32)}
             ctx.set(dut.slot, slot)
+            await ctx.tick()
             ctx.set(dut.entry, entry)
             ctx.set(dut.en, 1)
             await ctx.tick()
