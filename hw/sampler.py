@@ -2,7 +2,7 @@
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from trine.firmware.registers import CANDIDATES
 
@@ -14,6 +14,7 @@ from .logit_crc import LogitCRC
 from .logit_crc_pipeline import LogitCRCPipeline
 from .score import Score
 from .score_pipeline import ScorePipeline
+from .skid_buffer import SkidBuffer
 from .vector_command import logit_layout
 
 __all__ = ["Sampler"]
@@ -120,17 +121,24 @@ class Sampler(wiring.Component):
         m.d.sync += [clear.eq(self.clear.any()), clears.eq(self.clear)]
 
         # A row from afar stands in registers of its own first, and is given its number from there:
-        # rows are numbered through the token.
-        here, there = Signal(self.logits.payload.shape(), reset_less=True), Signal()
+        # rows are numbered through the token. No path leads from the parts to where rows come from.
+        move = Signal()
+        if self.pipelined:
+            m.submodules.front = front = SkidBuffer(self.logits.payload.shape())
+            connect(m, flipped(self.logits), front.i)
+            here, there = front.o.payload, front.o.valid
+            m.d.comb += front.o.ready.eq(move)
+        else:
+            here, there = Signal(self.logits.payload.shape(), reset_less=True), Signal()
+            m.d.comb += self.logits.ready.eq(~there)
+            with m.If(self.logits.ready):
+                m.d.sync += [here.eq(self.logits.payload), there.eq(self.logits.valid)]
+            with m.Elif(move):
+                m.d.sync += there.eq(0)
         base = Signal(18)
         row = Signal(score.i.payload.shape(), reset_less=True)
         ends, wanted = Signal(), Signal()
         waiting, go, gone = Signal(), Signal(), Signal()
-        move = Signal()
-        with m.If(self.logits.ready):
-            m.d.sync += [here.eq(self.logits.payload), there.eq(self.logits.valid)]
-        with m.Elif(move):
-            m.d.sync += there.eq(0)
         with m.If(go):
             m.d.sync += waiting.eq(0)
         with m.If(move):
@@ -152,14 +160,12 @@ class Sampler(wiring.Component):
             with m.If(move):
                 m.d.sync += wanted.eq(self.keep.bit_select(here.slot, 1))
             m.d.comb += [
-                self.logits.ready.eq(~there | move),
                 move.eq(there & (~waiting | go) & ~ends & ~clear),
                 go.eq(waiting & (~wanted | candidates.i.ready)),
             ]
         else:
             m.d.comb += [
                 wanted.eq(1),
-                self.logits.ready.eq(~there),
                 move.eq(there & ~waiting & ~gone & ~clear),
                 go.eq(waiting & candidates.i.ready),
             ]
@@ -183,7 +189,7 @@ class Sampler(wiring.Component):
         m.d.comb += self.idle.eq(~there & ~waiting & ~gone & ~clear & (settle == 0)
                                  & candidates.idle & crc.i.ready)
 
-        wiring.connect(m, score=score.o, argmax=argmax.i)
+        connect(m, score=score.o, argmax=argmax.i)
         m.d.comb += [
             score.gumbel.eq(self.gumbel),
             score.beta.eq(self.beta),
