@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from trine.firmware.tables import GUMBEL, HASH_ROTATIONS, HASH_START
 
 from .delay import delay
+from .product import Product
 
 __all__ = ["GumbelPipeline"]
 
@@ -30,7 +31,7 @@ class GumbelPipeline(wiring.Component):
     o: Out(stream.Signature(signed(18), always_ready=True))
 
     #: Clocks from a row to its noise.
-    latency = len(HASH_ROTATIONS) + 9
+    latency = len(HASH_ROTATIONS) + 10
 
     def elaborate(self, platform):
         m = Module()
@@ -50,19 +51,18 @@ class GumbelPipeline(wiring.Component):
 
         # Place of the leading one, by halves: of 32 bits, 16, then 8, 4, 2.
         c, b = y, z
-        below = Signal(31)
-        m.d.comb += below.eq(Mux(c[31], ~c[:31], c[:31]))
-
         def half(bits):
             middle = len(bits) // 2
             upper = bits[middle:].any()
             return upper, Mux(upper, bits[middle:], bits[:middle])
 
+        below = register("below", Mux(c[31], ~c[:31], c[:31]))
+        side, low = register("below_side", c[31]), register("below_low", b[:12])
         bit_4, remaining = half(Cat(below, Const(0, 1)))
         bit_3, remaining = half(remaining)
         octave, byte = register("octave", Cat(bit_3, bit_4)), register("byte", remaining)
-        side, part = register("side", c[31]), register("part", b[8:12])
-        rest = register("rest", b[:8])
+        side, part, rest = (register(name, value) for name, value in (
+            ("side", side), ("part", low[8:]), ("rest", low[:8])))
         bit_2, remaining = half(byte)
         bit_1, remaining = half(remaining)
         index = register("index", Cat(part, remaining[1], bit_1, bit_2, octave, side))
@@ -77,10 +77,10 @@ class GumbelPipeline(wiring.Component):
         entry = register("entry", at.data)
         following = register("following", behind.data)
         slope = register("slope", (following - entry)[:10].as_signed())
-        product = register("product", (slope * delay(m, rest, 5, name="rest_late"))[:18]
-                           .as_signed())
+        m.submodules.product = product = Product(slope.shape(), rest.shape(), latency=1)
+        m.d.comb += [product.a.eq(slope), product.b.eq(delay(m, rest, 5, name="rest_late"))]
         m.d.sync += [
-            self.o.payload.eq(delay(m, entry, 2, name="entry_late") + (product >> 8)),
+            self.o.payload.eq(delay(m, entry, 2, name="entry_late") + (product.o >> 8)),
             self.o.valid.eq(delay(m, self.i.valid, self.latency - 1, name="valid")),
         ]
 

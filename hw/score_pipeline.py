@@ -10,6 +10,7 @@ from trine.firmware.tables import BETA_FRACTION, GUMBEL_FRACTION
 from .argmax import score_layout
 from .delay import delay
 from .gumbel_pipeline import GumbelPipeline
+from .product import Product
 
 __all__ = ["ScorePipeline"]
 
@@ -67,31 +68,26 @@ class ScorePipeline(wiring.Component):
         slot = self.i.p.slot
         noisy = self.gumbel.bit_select(slot, 1)
         # Without noise the factor is 1.
-        beta = Signal(16, reset_less=True)
+        beta, factor = (Signal(16, name=name, reset_less=True) for name in ("beta", "factor"))
         m.d.sync += [
             noise.i.valid.eq(self.i.valid),
             noise.i.p.row.eq(self.i.p.row),
             noise.i.p.seed.eq(self.seed[slot]),
             noise.i.p.position.eq(self.position[slot]),
-            beta.eq(Mux(noisy, self.beta[slot], 1 << BETA_FRACTION)),
+            beta.eq(self.beta[slot]),
+            factor.eq(Mux(delay(m, noisy, 1, name="noisy_beta"), beta, 1 << BETA_FRACTION)),
         ]
 
         # logit * beta by halves of the logit, so that each product is one multiplier's. Bits of
         # the lower half that the shift drops never carry into what is kept.
         logit = delay(m, self.i.p.logit, self.latency - 4, name="logit")
-        late_beta = delay(m, beta, self.latency - 5, name="beta_late")
-        low_product, low = (Signal(32, name=name, reset_less=True)
-                            for name in ("low_product", "low"))
-        high_product, high = (Signal(signed(32), name=name, reset_less=True)
-                              for name in ("high_product", "high"))
+        late_factor = delay(m, factor, self.latency - 6, name="factor_late")
+        m.submodules.low = low = Product(16, 16)
+        m.submodules.high = high = Product(signed(16), 16)
         scaled = Signal(signed(40), reset_less=True)
-        m.d.sync += [
-            low_product.eq(logit[:16] * late_beta),
-            high_product.eq(logit[16:].as_signed() * late_beta),
-            low.eq(low_product),
-            high.eq(high_product),
-            scaled.eq((high << 16 - BETA_FRACTION) + (low >> BETA_FRACTION)),
-        ]
+        m.d.comb += [low.a.eq(logit[:16]), high.a.eq(logit[16:]),
+                     low.b.eq(late_factor), high.b.eq(late_factor)]
+        m.d.sync += scaled.eq((high.o << 16 - BETA_FRACTION) + (low.o >> BETA_FRACTION))
 
         # The noise, together with what was scaled.
         shift = LOGIT_FRACTION - GUMBEL_FRACTION
