@@ -195,11 +195,9 @@ class Candidates(wiring.Component):
                     m.d.sync += slot.eq(self.i.p.slot)
                     m.next = "Read-Champion"
                 with m.Elif(self.i.valid):
-                    count = self.count[slot]
                     m.d.sync += [
                         loser.unrow.eq(~self.i.p.row),
                         loser.biased.eq(Cat(self.i.p.logit[:31], ~self.i.p.logit[31])),
-                        count.eq(count + (count != self.depth)),
                         challenge.eq(1),
                     ]
                     m.next = "Compare"
@@ -217,6 +215,9 @@ class Candidates(wiring.Component):
             with m.State("Compare"):
                 m.d.comb += node.eq(Cat(player.leaf, 1) >> 1)
                 m.d.sync += [challenge.eq(0), better.eq(~loses), play.eq(0)]
+                for n in range(self.slots):
+                    with m.If((slot == n) & ~self.count[n][-1]):
+                        m.d.sync += self.count[n].eq(self.count[n] + 1)
                 m.next = "Play"
 
             with m.State("Play"):
