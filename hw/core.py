@@ -259,6 +259,8 @@ class Core(wiring.Component):
         ]
 
         # Counters.
+        token = Signal()
+        m.d.sync += token.eq(control.token)
         events = {
             Counter.CYCLES: cycle_cause.cycle,
             **{Counter(Counter.CAUSE_HOST + n): bit for n, bit in enumerate(cycle_cause.causes)},
@@ -266,7 +268,7 @@ class Core(wiring.Component):
             Counter.ARRAY_BUSY: array.step,
             Counter.VECTOR_BUSY: vector.element,
             Counter.SCALAR_BUSY: ~scalar.idle,
-            Counter.TOKENS: control.token,
+            Counter.TOKENS: token,
             Counter.SATURATIONS: vector.saturated,
         }
         waiting, vector_waits = Signal(), Signal()
