@@ -1,13 +1,18 @@
-"""TokenFeed with stand-ins for queue, sampler and ring."""
+"""TokenFeed with stand-ins for queue, sampler and ring, and with the real ones."""
 
 from random import Random
 
 import pytest
 from amaranth.back import rtlil
+from amaranth.hdl import Module
+from amaranth.lib import wiring
 
 from bench import bus_read, bus_write, simulate, stream_put
 from trine.firmware.config import preset
+from trine.firmware.registers import PAGES, address
 from trine.hw.token_feed import FeedAction, TokenFeed
+from trine.hw.token_queue import TokenQueue
+from trine.hw.token_ring import TokenRing
 
 
 def make(slots):
@@ -113,3 +118,53 @@ def test_the_host_writes_positions():
 
 def test_converts():
     rtlil.convert(make(16), name="token_feed")
+
+
+class WithMemories(wiring.Component):
+    """A feed with the queue and the ring that it works with, and samples a clock late."""
+
+    def __init__(self, config):
+        self.config = config
+        self.feed = TokenFeed(config=config)
+        self.queue = TokenQueue(config=config)
+        self.ring = TokenRing(slots=config.slots, entries=config.ring_entries)
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules += self.feed, self.queue, self.ring
+        feed, queue, ring = self.feed, self.queue, self.ring
+        m.d.comb += [
+            queue.slot.eq(feed.slot), queue.pop.eq(feed.pop), feed.filled.eq(queue.filled),
+            feed.queued.eq(queue.token), ring.slot.eq(feed.slot), ring.entry.eq(feed.entry),
+            ring.en.eq(feed.en),
+        ]
+        m.d.sync += feed.sampled.token.eq(500 + feed.slot)
+        return m
+
+
+@pytest.mark.parametrize("slots", [1, 5])
+def test_with_queue_and_ring(slots):
+    dut = WithMemories(preset("tiny").replace(slots=slots))
+    feed = dut.feed
+
+    async def machine(ctx):
+        ctx.set(feed.mask, (1 << slots) - 1)
+        ctx.set(feed.feedback, (1 << slots) - 1)
+        for slot in range(slots):
+            for n in range(1 + slot % 3):
+                await bus_write(ctx, dut.queue.bus, slot, 10 * slot + n)
+        for turn in range(4):
+            await stream_put(ctx, feed.command, FeedAction.BEGIN)
+            for slot in range(slots):
+                ctx.set(feed.mover_slot, slot)
+                queued = turn < 1 + slot % 3
+                assert ctx.get(feed.mover_token) == (10 * slot + turn if queued else 500 + slot)
+            await stream_put(ctx, feed.command, FeedAction.FINISH)
+        for slot in range(slots):
+            assert await bus_read(ctx, dut.queue.bus, slot) == 0
+            assert await bus_read(ctx, dut.ring.counts, slot) == 4
+            place = address("RING", slot, 3, 0) - PAGES["ring"].address
+            assert await bus_read(ctx, dut.ring.ring, place) == 500 + slot
+
+    simulate(dut, machine)
