@@ -275,7 +275,7 @@ class Board:
         returns : the slot that holds the text's state then, the highest of ``slots``
         """
         slots = sorted(slots)
-        source = self._begin_text(slots, source)
+        source = self._begin_text(slots[-1:], source)
         # What does not fill all slots comes first, in the highest ones: so the highest slot always
         # ends as the text's newest position.
         rest = len(tokens) % len(slots)
@@ -300,10 +300,17 @@ class Board:
         return [self.sampled(counts[slot], 1, slot)[0] for slot in slots]
 
     def _begin_text(self, slots, source):
-        """Return the source of a chain; where a text begins, one whose position is 0."""
+        """Return the source of a chain; where a text begins, one whose position is 0.
+
+        States that are streamed are loaded for the slots that take part: so one of them is it.
+        """
         if source is None:
             source = slots[-1]
             self.write("POSITION", source, 0)
+        elif self._image().states.streamed and source not in slots:
+            self.write_state(self.state(source), slots[-1])
+            self.write("POSITION", slots[-1], self.read("POSITION", source))
+            source = slots[-1]
         return source
 
     def _chain(self, tape, tokens, slots, source, progress=None):

@@ -61,11 +61,16 @@ class Speculation(Generation):
         return self.prompt[-1:]
 
     def _check(self, tokens):
-        """Play ``tokens`` in the lowest slots; return what was sampled behind each."""
-        slots = range(len(tokens))
+        """Play ``tokens`` in the lowest slots; return (slot, what was sampled there) of each.
+
+        The slot that the text goes on from takes part: a streamed state is then there already.
+        """
+        slots = list(range(len(tokens)))
+        if self.slot is not None and self.slot not in slots:
+            slots[-1] = self.slot
         sampled = self.board.check(tokens, slots, source=self.slot)
         self.slot = slots[-1]
-        return [token for token, _ in sampled]
+        return [(slot, token) for slot, (token, _) in zip(slots, sampled)]
 
     def _text(self, rest):
         board, text = self.board, self.lookup(self.prompt)
@@ -78,13 +83,13 @@ class Speculation(Generation):
             sampled = self._check([newest, *draft])
             self.plays += 1
             self.drafted += len(draft)
-            for slot, token in enumerate(sampled):
+            for place, (slot, token) in enumerate(sampled):
                 if not self.on_board:
                     token = self.sampling.choose_of(board, slot, self.model.vocab_size,
                                                     self.prompt + self.tokens)
                 if token == self.end:
                     return
-                right = draft[slot:slot + 1] == [token]
+                right = draft[place:place + 1] == [token]
                 self.accepted += right
                 self.slot, newest = slot, token
                 self.tokens.append(token)
