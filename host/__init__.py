@@ -2,6 +2,7 @@
 
 from .board import Board
 from .devices import open_board
+from .export import export
 from .generate import Generation
 from .model import Model, shipped_model
 from .request import Request
@@ -11,4 +12,4 @@ from .speculation import Speculation
 from .stream_state import StreamState, restore_stream, save_stream
 
 __all__ = ["Board", "Generation", "Model", "Request", "Sampling", "Scheduler", "Speculation",
-           "StreamState", "open_board", "restore_stream", "save_stream", "shipped_model"]
+           "StreamState", "export", "open_board", "restore_stream", "save_stream", "shipped_model"]

@@ -7,13 +7,21 @@ import numpy as np
 from trine.sim.golden.mlgru import Block, Embedding, Head
 from trine.sim.golden.round_shift import INT32_MAX, INT32_MIN
 
-__all__ = ["Largest", "Saturations", "count_saturations", "format_lines",
-           "fraction_bits"]
+__all__ = ["SAMPLE", "Largest", "Saturations", "count_saturations", "format_lines",
+           "fraction_bits", "sample_tokens"]
 
 #: Bits kept free above the largest magnitude that calibration saw.
 HEADROOM = 3
 #: No vector needs more fraction bits: the sigmoid takes 22, and products must not lose their shift.
 MAX_FRACTION = 24
+#: Tokens over which the number formats are calibrated.
+SAMPLE = 512
+
+
+def sample_tokens(vocab_size, count=SAMPLE):
+    """Return tokens drawn from the whole vocabulary, for calibration without a text."""
+    # A prime, so that neighbours in the vocabulary do not follow each other.
+    return [n * 7919 % vocab_size for n in range(count)]
 
 
 def fraction_bits(largest, *, bits=31, headroom=HEADROOM, most=MAX_FRACTION):

@@ -13,7 +13,7 @@ from .sentencepiece_model import read_sentencepiece
 from .tensor_file import TensorFile
 from .tokenizer import Tokenizer
 
-__all__ = ["Checkpoint", "CheckpointError", "expected_shapes"]
+__all__ = ["Checkpoint", "CheckpointError", "check_shapes", "complete", "expected_shapes"]
 
 #: Settings that must have one of these values, the first of which is the default: Trine computes
 #: nothing else.
@@ -55,8 +55,11 @@ def expected_shapes(config):
     return shapes
 
 
-def _sizes(config, path):
-    """Return ``config`` with all sizes and settings that Trine needs, or say what is wrong."""
+def complete(config, path):
+    """Return ``config`` with all sizes and settings that Trine needs, or say what is wrong.
+
+    path : what the messages call it
+    """
     kind = config.get("model_type", "unknown")
     if kind != "hgrn_bit":
         raise CheckpointError(f"Checkpoint configuration {path} describes a model of type {kind}; "
@@ -80,6 +83,25 @@ def _sizes(config, path):
             raise CheckpointError(f"Field {key} of {path} must be a positive whole number, not "
                                   f"{value!r}; fetch the checkpoint again")
     return config
+
+
+def check_shapes(shapes, config, name):
+    """Refuse tensors that are missing, unknown or of another shape than ``config`` says.
+
+    shapes : mapping of tensor names to shapes; name : what the messages call the checkpoint
+    """
+    expected = expected_shapes(config)
+    for tensor, shape in expected.items():
+        if tensor not in shapes:
+            raise CheckpointError(f"{name} lacks the tensor {tensor}; fetch or export it again")
+        if tuple(shapes[tensor]) != shape:
+            raise CheckpointError(f"Tensor {tensor} of {name[0].lower()}{name[1:]} has the shape "
+                                  f"{tuple(shapes[tensor])}, {shape} belongs there; configuration "
+                                  f"and weights are not of the same model")
+    for tensor in shapes:
+        if tensor not in expected:
+            raise CheckpointError(f"{name} has the tensor {tensor}, which Trine does not know; it "
+                                  f"is of another architecture")
 
 
 class Checkpoint(Mapping):
@@ -108,9 +130,10 @@ class Checkpoint(Mapping):
             raise FileNotFoundError(f"Checkpoint {folder} is no folder; give one with config.json, "
                                     f"model.safetensors and tokenizer.json")
         path = self.folder / "config.json"
-        self.config = _sizes(self._json(path), path)
+        self.config = complete(self._json(path), path)
         self._files = self._find()
-        self._check_shapes()
+        check_shapes({name: file.shapes[name] for name, file in self._files.items()}, self.config,
+                     f"Checkpoint {self.folder}")
         self.tokenizer = self._tokenizer()
 
     def _json(self, path):
@@ -147,22 +170,6 @@ class Checkpoint(Mapping):
             file = TensorFile(self.folder / name)
             found |= dict.fromkeys(file.shapes, file)
         return found
-
-    def _check_shapes(self):
-        expected = expected_shapes(self.config)
-        for name, shape in expected.items():
-            if name not in self._files:
-                raise CheckpointError(f"Checkpoint {self.folder} lacks the tensor {name}; fetch or "
-                                      f"export it again")
-            there = self._files[name].shapes[name]
-            if there != shape:
-                raise CheckpointError(f"Tensor {name} of checkpoint {self.folder} has the shape "
-                                      f"{there}, {shape} belongs there; config.json and weights "
-                                      f"are not of the same model")
-        for name in self._files:
-            if name not in expected:
-                raise CheckpointError(f"Checkpoint {self.folder} has the tensor {name}, which "
-                                      f"Trine does not know; it is of another architecture")
 
     def _tokenizer(self):
         for name, read in (("tokenizer.json", lambda path: Tokenizer.from_json(path.read_text())),

@@ -11,7 +11,8 @@ from trine.firmware.program import GAIN_SHIFT
 from trine.sim.golden.scalar import from_float
 from trine.sim.reference import BitLinear, Block, lower_bounds, rmsnorm
 
-from .calibration import Largest, fraction_bits
+from .calibration import Largest, fraction_bits, sample_tokens
+from .checkpoint import check_shapes, complete
 
 __all__ = ["Exporter", "export"]
 
@@ -22,13 +23,16 @@ _FORMATS = ("f", "i", "g", "state", "o", "gate_up", "z")
 
 
 class _Finite(Mapping):
-    """Tensors, each refused where it holds what is no number."""
+    """Tensors as float32 arrays, each refused where it holds what is no number."""
 
     def __init__(self, tensors):
         self.tensors = tensors
 
     def __getitem__(self, name):
-        tensor = np.asarray(self.tensors[name], np.float32)
+        tensor = self.tensors[name]
+        if hasattr(tensor, "detach"):  # PyTorch's; NumPy knows no bfloat16, and no GPU
+            tensor = tensor.detach().cpu().float().numpy()
+        tensor = np.asarray(tensor, np.float32)
         if not np.isfinite(tensor).all():
             raise ValueError(f"Tensor {name} holds values that are not finite; train again from an "
                              f"earlier checkpoint")
@@ -180,9 +184,26 @@ class Exporter:
             yield self.head_linear(rmsnorm(r[start:start + _WINDOW], self.last_norm))
 
 
-def export(tensors, config, sample):
-    """Return the integer :class:`Model` of a checkpoint, all in memory (:class:`Exporter`)."""
-    exporter = Exporter(tensors, config, [sample])
+def export(state_dict, config, sample=None):
+    """Return the integer :class:`Model` of a network, all in memory.
+
+    state_dict : mapping of names to tensors, of PyTorch or NumPy: the published checkpoints' keys
+    config : dict with at least hidden_size, intermediate_size, num_hidden_layers, vocab_size and
+    model_type "hgrn_bit", as in their config.json
+    sample : list of int, tokens over which the number formats are calibrated; without it they are
+    drawn from the whole vocabulary, which reaches at least as far
+
+    Raises
+    ------
+    ValueError
+        One sentence that names the field or the tensor.
+    """
+    config = complete(config, "the configuration")
+    check_shapes({name: tensor.shape for name, tensor in state_dict.items()}, config,
+                 "The network")
+    if sample is None:
+        sample = sample_tokens(config["vocab_size"])
+    exporter = Exporter(state_dict, config, [sample])
     embedding, fraction = exporter.embedding()
     layers = tuple(exporter.layer(n) for n in range(config["num_hidden_layers"]))
     norm, head = exporter.head()

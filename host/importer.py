@@ -5,17 +5,16 @@ from math import log
 
 import numpy as np
 
-from .calibration import count_saturations
+from .calibration import SAMPLE, count_saturations, sample_tokens
 from .checkpoint import Checkpoint
 from .export import Exporter
 from .model_file import ModelWriter
 from .vocabulary import reduce_vocabulary
 
-__all__ = ["Imported", "ReducedVocabulary", "import_checkpoint", "sample_tokens"]
+__all__ = ["Imported", "ReducedVocabulary", "import_checkpoint"]
 
-#: Tokens over which the number formats are calibrated, and over which the golden model counts
-#: saturations.
-_SAMPLE, _GOLDEN = 512, 32
+#: Tokens over which the golden model counts saturations.
+_GOLDEN = 32
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,6 @@ class Imported:
     reduced_vocabulary: ReducedVocabulary | None
 
 
-def sample_tokens(vocab_size, count=_SAMPLE):
-    """Return tokens drawn from the whole vocabulary, for calibration without a text."""
-    # A prime, so that neighbours in the vocabulary do not follow each other.
-    return [n * 7919 % vocab_size for n in range(count)]
-
-
 def _nats(windows, targets):
     """Return the nats that logits, in windows, give to the tokens that follow."""
     nats, at = 0.0, 0
@@ -64,7 +57,7 @@ def _progress(count):
     """Show nobody."""
 
 
-def import_checkpoint(folder, path, *, text=None, tokens=_SAMPLE, keep=None, card=None,
+def import_checkpoint(folder, path, *, text=None, tokens=SAMPLE, keep=None, card=None,
                       progress=None):
     """Make the model file ``path`` of the checkpoint in ``folder``.
 

@@ -1,8 +1,11 @@
-"""`trine train`: a ternary model from text files, and its integer model file."""
+"""`trine train`: a ternary model from text files, its integer model file, and its figures."""
 
+import argparse
 from pathlib import Path
 
 from trine.host.training.options import add_arguments
+
+from . import evaluate
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,9 +23,15 @@ def run(args):
                                   "'trine[train]'") from error
     from trine.host.packing import pack_checkpoint
 
-    main(args)
+    if not main(args):
+        return 0
     folder = Path(args.out)
-    path = folder / "model.safetensors"
+    path, held = folder / "model.safetensors", folder / "held.txt"
     pack_checkpoint(folder / "export", path)
+    if held.stat().st_size:
+        parser = argparse.ArgumentParser()
+        evaluate.add_arguments(parser)
+        evaluate.run(parser.parse_args([str(held), "-m", str(path), "--checkpoint",
+                                        str(folder / "export"), "--board-tokens", "0"]))
     print(f"{path} is ready: trine generate -m {path}")
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Streams", "find_books", "read_book", "split_books"]
+__all__ = ["Streams", "cut_text", "find_books", "read_book", "split_books"]
 
 
 #: Shortest and longest passage of a book that the streams keep together, in tokens.
@@ -51,6 +51,12 @@ def read_book(path):
     if not text.strip():
         raise ValueError(f"Training text {path} is empty")
     return text
+
+
+def cut_text(text, share):
+    """Cut ``text`` in two: what to train on, and the last ``share`` of its characters."""
+    at = int(len(text) * (1 - share))
+    return text[:at], text[at:]
 
 
 class Streams:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .scan import scan
+
 __all__ = ["EPS", "Network", "ternarize"]
 
 
@@ -53,57 +55,6 @@ def quantize(act):
     return RoundThrough.apply(act * (1 / unit), 127), unit
 
 
-@torch.library.custom_op("trine::scan", mutates_args=())
-def scan(forget: torch.Tensor, drive: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-    """Run ``state = forget * state + drive`` over time, elementwise.
-
-    forget, drive : float32 (time, batch, dim)
-    start : float32 (batch, dim), the state before the first step; gets no gradient
-    returns : float32 (time, batch, dim), the state after each step
-    """
-    states = torch.empty_like(drive)
-    state = start
-    for forget_t, drive_t, state_t in zip(forget.unbind(), drive.unbind(), states.unbind()):
-        state = torch.addcmul(drive_t, forget_t, state, out=state_t)
-    return states
-
-
-@torch.library.custom_op("trine::scan_backward", mutates_args=())
-def scan_backward(forget: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """Return the gradient at ``drive`` of :func:`scan` from the one at its result."""
-    drives = torch.empty_like(gradient)
-    drives[-1] = gradient[-1]
-    steps, gradients, forgets = drives.unbind(), gradient.unbind(), forget.unbind()
-    for t in range(len(steps) - 2, -1, -1):
-        torch.addcmul(gradients[t], steps[t + 1], forgets[t + 1], out=steps[t])
-    return drives
-
-
-@scan.register_fake
-def _(forget, drive, start):
-    return torch.empty_like(drive)
-
-
-@scan_backward.register_fake
-def _(forget, gradient):
-    return torch.empty_like(gradient)
-
-
-def _save_for_backward(ctx, inputs, output):
-    forget, _, start = inputs
-    ctx.save_for_backward(forget, start, output)
-
-
-def _backward(ctx, gradient):
-    forget, start, states = ctx.saved_tensors
-    drive = scan_backward(forget, gradient.contiguous())
-    before = torch.cat([start[None], states[:-1]])
-    return drive * before, drive, None
-
-
-scan.register_autograd(_backward, setup_context=_save_for_backward)
-
-
 class Norm(nn.Module):
     """Root mean square norm over the last axis, with a gain for each channel."""
 
@@ -118,9 +69,12 @@ class Norm(nn.Module):
 class BitLinear(nn.Module):
     """Norm, int8 activations, ternary weights.
 
-    In training the products are bfloat16, in evaluation float32, where integer sums are exact
-    (below 2**24 for up to 132,104 inputs).
+    In training the products have the type ``product``; codes and trits are exact in bfloat16, sums
+    are not. In evaluation it is float32, where sums are exact too (below 2**24 for up to 132,104
+    inputs).
     """
+
+    product = torch.bfloat16
 
     def __init__(self, dim_in, dim_out):
         super().__init__()
@@ -130,7 +84,7 @@ class BitLinear(nn.Module):
     def forward(self, act):
         codes, unit = quantize(self.norm(act))
         trits, scale = ternarize(self.weight)
-        product = torch.bfloat16 if self.training else torch.float32
+        product = self.product if self.training else torch.float32
         acc = F.linear(codes.to(product), trits.to(product)).float()
         return acc * (unit * scale)
 
@@ -170,8 +124,9 @@ class GLU(nn.Module):
 class Layer(nn.Module):
     """One block: MLGRU, then GLU, each behind a norm and added to the residual."""
 
-    def __init__(self, dim, hidden_dim):
+    def __init__(self, dim, hidden_dim, dropout):
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.attn_norm = Norm(dim)
         self.attn = MLGRU(dim)
         self.mlp_norm = Norm(dim)
@@ -179,17 +134,18 @@ class Layer(nn.Module):
 
     def forward(self, residual, bound, keep, start):
         mixed, states = self.attn(self.attn_norm(residual), bound, keep, start)
-        residual = residual + mixed
-        return residual + self.mlp(self.mlp_norm(residual)), states[-1].detach()
+        residual = residual + self.dropout(mixed)
+        return residual + self.dropout(self.mlp(self.mlp_norm(residual))), states[-1].detach()
 
 
 class Body(nn.Module):
     """Everything below the head."""
 
-    def __init__(self, dim, hidden_dim, n_layers, vocab_size):
+    def __init__(self, dim, hidden_dim, n_layers, vocab_size, dropout):
         super().__init__()
         self.embeddings = nn.Embedding(vocab_size, dim)
-        self.layers = nn.ModuleList(Layer(dim, hidden_dim) for _ in range(n_layers))
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(Layer(dim, hidden_dim, dropout) for _ in range(n_layers))
         self.norm = Norm(dim)
         self.lower_bounds = nn.Parameter(torch.zeros(n_layers, dim))
         nn.init.normal_(self.embeddings.weight, std=0.02)
@@ -200,7 +156,7 @@ class Body(nn.Module):
         return share.cumsum(0) - share[0]
 
     def forward(self, tokens, state, keep):
-        residual = self.embeddings(tokens)
+        residual = self.dropout(self.embeddings(tokens))
         after = []
         for layer, bound, start in zip(self.layers, self.bounds(), state):
             residual, end = layer(residual, bound, keep, start)
@@ -215,9 +171,14 @@ class Network(nn.Module):
     ----------
     dim, hidden_dim, n_layers, vocab_size : :class:`int`
         Channels, channels inside the GLU, blocks, tokens.
+    dropout : :class:`float`
+        Share of the embedding's and of each block's results that training sets to zero.
+    product : :class:`torch.dtype`
+        Type of the matrix products in training, bfloat16 or float32.
     """
 
-    def __init__(self, *, dim, hidden_dim, n_layers, vocab_size):
+    def __init__(self, *, dim, hidden_dim, n_layers, vocab_size, dropout=0.0,
+                 product=torch.bfloat16):
         super().__init__()
         for name, value in (("dim", dim), ("hidden_dim", hidden_dim), ("n_layers", n_layers),
                             ("vocab_size", vocab_size)):
@@ -225,8 +186,11 @@ class Network(nn.Module):
                 raise ValueError(f"{name} must be positive, not {value!r}")
         self.dim, self.hidden_dim = dim, hidden_dim
         self.n_layers, self.vocab_size = n_layers, vocab_size
-        self.model = Body(dim, hidden_dim, n_layers, vocab_size)
+        self.model = Body(dim, hidden_dim, n_layers, vocab_size, dropout)
         self.lm_head = BitLinear(dim, vocab_size)
+        for linear in self.modules():
+            if isinstance(linear, BitLinear):
+                linear.product = product
 
     @property
     def n_trits(self):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import trine.host
 from checkpoints import random_checkpoint, random_model
-from trine.host.calibration import fraction_bits
+from trine.host.calibration import fraction_bits, sample_tokens
 from trine.host.export import export
 from trine.sim.reference import Reference
 
@@ -52,3 +53,35 @@ def test_a_matrix_of_zeros_is_named():
 
     with pytest.raises(ValueError, match=r"All weights of tensor lm_head\.weight are zero"):
         export(tensors, config, [1, 2, 3])
+
+
+def test_without_a_sample_the_whole_vocabulary_calibrates():
+    tensors, config = random_checkpoint(*SHAPE)
+
+    model = trine.host.export(tensors, {key: value for key, value in config.items()
+                                        if key not in ("rms_norm_eps", "use_lower_bound")})
+
+    expected = export(tensors, config, sample_tokens(SHAPE[-1]))
+    assert [layer.formats for layer in model.layers] == [layer.formats
+                                                         for layer in expected.layers]
+    np.testing.assert_array_equal(model.head.trits, expected.head.trits)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda tensors, config: config.pop("model_type"), "describes a model of type unknown"),
+    (lambda tensors, config: config.update(use_short_conv=True), "has no short convolution"),
+    (lambda tensors, config: config.update(hidden_size=0),
+     "Field hidden_size of the configuration"),
+    (lambda tensors, config: tensors.pop("lm_head.weight"),
+     r"The network lacks the tensor lm_head\.weight"),
+    (lambda tensors, config: tensors.update(extra=np.zeros(3)),
+     "The network has the tensor extra, which Trine does not know"),
+    (lambda tensors, config: tensors.update({"model.norm.weight": np.ones(23)}),
+     r"Tensor model\.norm\.weight of the network has the shape \(23,\), \(24,\) belongs there"),
+])
+def test_a_network_of_another_kind_is_refused(change, message):
+    tensors, config = random_checkpoint(*SHAPE)
+    change(tensors, config)
+
+    with pytest.raises(ValueError, match=message):
+        export(tensors, config)

@@ -12,9 +12,10 @@ import pytest
 from checkpoints import random_checkpoint, tiny_model, write_checkpoint
 from command_line import refused, run
 from trine.firmware.config import preset
+from trine.host.calibration import sample_tokens
 from trine.host.checkpoint import Checkpoint
 from trine.host.export import export
-from trine.host.importer import import_checkpoint, sample_tokens
+from trine.host.importer import import_checkpoint
 from trine.host.model import Model
 from trine.host.tokenizer import Tokenizer
 from trine.sim.golden.mlgru import MLGRU

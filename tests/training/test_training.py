@@ -16,9 +16,10 @@ from trine.host.training.data import Streams, find_books, read_book, split_books
 from trine.host.training.evaluate import bits_per_char, sample
 from trine.host.training.export import export, load
 from trine.host.training.loop import main, train
-from trine.host.training.network import Network, scan
+from trine.host.training.network import Network
 from trine.host.training.optimizer import orthogonalize
 from trine.host.training.options import Options, add_arguments
+from trine.host.training.scan import scan
 
 SMALL = {"dim": 32, "hidden_dim": 48, "layers": 2, "vocab_size": 300, "batch": 8, "window": 32}
 STEP = SMALL["batch"] * SMALL["window"]
@@ -33,15 +34,6 @@ def story(seed, sentences=600):
         f"The {rng.choice(words['who'])} {rng.choice(words['did'])} the "
         f"{rng.choice(words['who'])} {rng.choice(words['how'])}."
         + ("\n\n" if rng.random() < 0.2 else " ") for _ in range(sentences))
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products gain nothing from a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +76,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(trained, tmp_path, monkeypat
 
     def interrupted_next(streams):
         calls.append(1)
-        if len(calls) == 32:
+        if len(calls) == 8:
             raise KeyboardInterrupt
         return whole_next(streams)
 
@@ -92,7 +84,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(trained, tmp_path, monkeypat
         patch.setattr(Streams, "next", interrupted_next)
         with pytest.raises(KeyboardInterrupt):
             train(Options(**{**kwargs, "check_every": 1e-9}))
-    assert rows(tmp_path)[-1]["step"] == 31
+    assert rows(tmp_path)[-1]["step"] == 7
 
     resumed = train(Options(**{**kwargs, "resume": True}))
 
