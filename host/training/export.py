@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from trine.host.tokenizer import Tokenizer
@@ -18,11 +19,32 @@ def export(folder, network, tokenizer):
     """Write ``network`` and ``tokenizer`` to ``folder``, which is complete at every moment.
 
     The files go to a folder beside it, which then takes its name.
+
+    Raises
+    ------
+    OSError
+        Where they cannot be written; ``folder`` is then as it was.
     """
     folder = Path(folder)
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
     fresh.mkdir(parents=True)
-    (fresh / "config.json").write_text(json.dumps({
+    try:
+        _write(fresh, network, tokenizer)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(fresh)
+        raise OSError(f"Checkpoint {folder} cannot be written ({error}); make room on the "
+                      f"disk") from error
+    if folder.exists():
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old)
+    else:
+        fresh.rename(folder)
+
+
+def _write(folder, network, tokenizer):
+    (folder / "config.json").write_text(json.dumps({
         "architectures": ["HGRNBitForCausalLM"],
         "model_type": "hgrn_bit",
         "attn_mode": "fused_recurrent",
@@ -41,16 +63,8 @@ def export(folder, network, tokenizer):
         "torch_dtype": "float32",
     }, indent=2) + "\n")
     save_file({key: value.detach().cpu().contiguous() for key, value in
-               network.state_dict().items()}, fresh / "model.safetensors", {"format": "pt"})
-    (fresh / "tokenizer.json").write_text(tokenizer.to_json())
-
-    if folder.exists():
-        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-        folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old)
-    else:
-        fresh.rename(folder)
+               network.state_dict().items()}, folder / "model.safetensors", {"format": "pt"})
+    (folder / "tokenizer.json").write_text(tokenizer.to_json())
 
 
 def load(folder):

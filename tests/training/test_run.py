@@ -12,9 +12,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 import trine.host
 from trine.host.calibration import sample_tokens
+from trine.host.model import Model
+from trine.host.tokenizer import Tokenizer
+from trine.host.training import export as export_module
 from trine.host.training import run as run_module
 from trine.host.training.curve import draw
 from trine.host.training.data import Streams, cut_text
@@ -122,6 +126,30 @@ def test_refuses_in_one_sentence(book, change, message):
 
     with pytest.raises((ValueError, OSError), match=message):
         train(options(book, **change))
+
+
+def test_a_full_disk_leaves_what_was_there(book, monkeypatch):
+    train(options(book))
+    before = sorted(path.name for path in (book.parent / "run").iterdir())
+    network, tokenizer = load(book.parent / "run/export")
+
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(export_module, "save_file", full)
+    with pytest.raises(OSError, match=r"Checkpoint .*export cannot be written \(No space left"):
+        export_module.export(book.parent / "run/export", network, tokenizer)
+    monkeypatch.undo()
+    monkeypatch.setattr(torch, "save", half_written)
+    with pytest.raises(OSError, match=r"File .*resume\.pt cannot be written \(file write failed\)"):
+        train(options(book, resume=True))
+    assert sorted(path.name for path in (book.parent / "run").iterdir()) == before
+    load(book.parent / "run/export")
+
+
+def half_written(_, path):
+    path.write_bytes(b"PK")
+    raise RuntimeError("file write failed")
 
 
 # The held-out text.
@@ -253,7 +281,7 @@ def test_the_curve_is_drawn(book):
     assert "held out" in picture and "training" in picture
 
 
-def test_a_network_in_pytorch_is_exported(book):
+def test_a_network_in_pytorch_is_exported(tmp_path):
     torch.manual_seed(0)
     network = Network(dim=16, hidden_dim=24, n_layers=2, vocab_size=30).bfloat16()
     config = {"model_type": "hgrn_bit", "hidden_size": 16, "intermediate_size": 24,
@@ -264,6 +292,9 @@ def test_a_network_in_pytorch_is_exported(book):
     weight = network.lm_head.weight.detach().float()
     trits = (weight / weight.abs().mean()).round().clamp(-1, 1)
     np.testing.assert_array_equal(model.head.trits, trits.numpy())
+    tokenizer = Tokenizer.train(["".join(map(chr, range(65, 94)))], kind="char")
+    Model.from_integers(model, tokenizer).save(tmp_path / "mine.safetensors")
+    assert Model.load(tmp_path / "mine.safetensors").dim == 16
     with pytest.raises(ValueError, match=r"The network lacks the tensor model\.norm\.weight"):
         trine.host.export({name: value for name, value in network.state_dict().items()
                            if name != "model.norm.weight"}, config)
