@@ -5,7 +5,7 @@
     trine generate -n 160 --seed 1 --json > run.json
     python tools/area.py --run run.json build/*/report.json > docs/area.md
 
-The first report's components are listed. Watts are those of what is placed, so tools/placed.py
+The first report's components are listed; the run is of its preset. Watts are those of what is placed, so tools/placed.py
 comes first.
 """
 
@@ -22,21 +22,22 @@ _HEADS = {"lut4": "TRELLIS_COMB", "ff": "FF", "bram": "DP16KD", "dsp": "MULT18X1
 
 
 def board_rows(reports):
-    """Yield a table row for each board."""
+    """Yield a table row for each board and preset."""
     for report in reports:
         used = " | ".join(f"{report[kind]:,} ({report[kind] / report['available'][kind]:.0%})"
                           for kind in KINDS)
         fmax = ", ".join(f"{seed['fmax_hz'] / 1e6:.1f} ({seed['seed']})"
                          for seed in report["seeds"])
-        yield (f"| {find_board(report['board']).title} | {report['clock_hz'] / 1e6:g} | {used} | "
-               f"{fmax} | {report['build_seconds'] / 60:.0f} min |")
+        yield (f"| {find_board(report['board']).title} | `{report['preset']}` | "
+               f"{report['clock_hz'] / 1e6:g} | {used} | {fmax} | "
+               f"{report['build_seconds'] / 60:.0f} min |")
 
 
 def speed_rows(reports, run):
-    """Yield a table row for each board that closes: what ``run`` comes to there."""
+    """Yield a table row for each board that closes with the first one's preset: its speed."""
     weights = run["weights_per_second"] / run["tokens_per_second"]
     for report in reports:
-        if not report["closed"]:
+        if not report["closed"] or report["preset"] != reports[0]["preset"]:
             continue
         clock = report["clock_hz"]
         tokens = clock / run["cycles_per_token"]
@@ -83,14 +84,14 @@ def page(reports, run):
     yield from (
         "# Area and timing", "",
         f"Written by `python tools/area.py` from the reports of `trine build` ({tools}).", "",
-        f"Whole designs, with PLL, pads, serial port, LEDs and memory test, preset "
-        f"`{first['preset']}`, placed and routed; no path is excluded from timing. Fmax is of the "
-        "clock that limits the design, by seed. Build times were measured with other work on the "
-        "machine's two cores.", "",
-        "| board | MHz asked for | " + " | ".join(_HEADS.values())
+        "Whole designs, with PLL, pads, serial port, LEDs and memory test, placed and routed; no "
+        "path is excluded from timing. Fmax is of the clock that limits the design, by seed. Build "
+        "times were measured with other work on the machine's two cores.", "",
+        "| board | preset | MHz asked for | " + " | ".join(_HEADS.values())
         + " | Fmax in MHz (seed) | build |",
-        "| --- " * (len(_HEADS) + 4) + "|", *board_rows(reports), "",
-        "The shipped model at the clock asked for, where that closes: "
+        "| --- " * (len(_HEADS) + 5) + "|", *board_rows(reports), "",
+        f"The shipped model with preset `{first['preset']}` at the clock asked for, where that "
+        "closes; [results](results.md) have the other presets: "
         f"{run['cycles_per_token']:,.0f} cycles a token, counted over {run['generated_tokens']} "
         "tokens on the simulated board. Watts are estimates, typical and their range: "
         "[power](power.md).", "",
