@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 
 from trine.firmware.config import preset
+from trine.firmware.isa import STAT_KEPT
 from trine.hw import vector_command
 from trine.sim.golden.drain import drain
 from trine.sim.golden.vector_engine import Outcome, VectorEngine
@@ -128,8 +129,11 @@ class Program:
                                       streamed=streamed, source=source)
         self.steps.append(Step(fields, active, fresh, scalars, streamed, source, outcome))
 
-    def random(self, **fixed):
-        """Add a random legal command; ``fixed`` fields are taken as they are."""
+    def random(self, *, active=None, **fixed):
+        """Add a random legal command; ``fixed`` fields are taken as they are.
+
+        No statistic is kept unless that is fixed.
+        """
         rng = self.rng
         while True:
             op = rng.choice([op.name for op in vector_command.Op])
@@ -140,7 +144,7 @@ class Program:
                     op, rng.choice(["NONE", "VECTOR", "STATE"])),
                 shift=rng.randrange(64), negate=rng.randrange(2), operand=rng.randrange(64),
                 statistic=rng.choice(["ABSMAX", "SUM_SQUARES"]),
-                stat=rng.choice([0, rng.randrange(1, 64)]), length=rng.randint(1, 16))
+                stat=rng.choice([0, rng.randrange(1, STAT_KEPT)]), length=rng.randint(1, 16))
             rows = rng.randint(1, 32)
             copy = {"op": "MULTIPLY", "b_source": "NONE", "shift": 0}
             sums = {"op": "SCALE", "a_source": "SUMS", "length": rows}
@@ -162,7 +166,7 @@ class Program:
                     fields[field] = at - at % self.config.vector_lanes
             if self.legal(fields):
                 break
-        self.add(fields)
+        self.add(fields, active=active)
 
     def words(self, memory):
         """Return the elements of a memory, by the name of a source or target."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trine.firmware.isa import STAT_KEPT
+
 from . import vector
 from .drain import drain
 from .round_shift import INT32_MAX, INT32_MIN
@@ -38,6 +40,7 @@ class VectorEngine:
     vector : int64 (slots, vector_words), int32 values
     state : int64 (slots, state_words), int32 values
     constant : int64 (constant_words), 0 ... 65535
+    kept : statistics that are kept for a later command, by slot
     """
 
     def __init__(self, config):
@@ -45,6 +48,7 @@ class VectorEngine:
         self.vector = np.zeros((config.slots, config.vector_words), np.int64)
         self.state = np.zeros((config.slots, config.state_words), np.int64)
         self.constant = np.zeros(config.constant_words, np.int64)
+        self.kept = {}
 
     def execute(self, command, *, active, fresh, scalars, streamed=None, source=None):
         """Carry out one command.
@@ -75,16 +79,22 @@ class VectorEngine:
                 outcome.saturated += int(np.count_nonzero((y == INT32_MIN) | (y == INT32_MAX)))
             self._keep(slot, command, y, outcome)
             if command["stat"]:
-                values = y.tolist()
-                value = (sum(v * v for v in values) if command["statistic"] == "SUM_SQUARES"
-                         else max(map(abs, values)))
-                outcome.statistics.append((slot, command["stat"], value))
+                self._gather(slot, command, y.tolist(), outcome)
         if command["target"] == "LOGITS":
             y = np.zeros_like(streamed)
             y[list(results)] = list(results.values())
             logits = list(zip(*(part.tolist() for part in drain(y, self.config.lanes, active))))
             outcome.logits = [(*logit, n == len(logits) - 1) for n, logit in enumerate(logits)]
         return outcome
+
+    def _gather(self, slot, command, values, outcome):
+        before = self.kept.pop(slot, 0)
+        value = (before + sum(v * v for v in values) if command["statistic"] == "SUM_SQUARES"
+                 else max(before, *map(abs, values)))
+        if command["stat"] == STAT_KEPT and self.config.keeps_statistics:
+            self.kept[slot] = value
+        else:
+            outcome.statistics.append((slot, command["stat"], value))
 
     @staticmethod
     def _at(memory, at, n):

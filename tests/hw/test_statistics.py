@@ -84,6 +84,33 @@ def test_starts_from_zero_after_the_last_element():
     simulate(dut, testbench)
 
 
+@pytest.mark.parametrize("squares", [0, 1])
+def test_is_kept_for_the_next_elements(squares):
+    dut = Statistics(slots=3)
+    commands = [(1, [(0, 3), (2, -6)]), (1, [(0, -5)]), (0, [(0, 4), (2, 1)]), (0, [(1, 7)])]
+    outputs = []
+
+    async def testbench(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.squares, squares)
+        for keep, elements in commands:
+            ctx.set(dut.keep, keep)
+            for n, (slot, value) in enumerate(elements):
+                ctx.set(dut.i.payload, {"slot": slot, "values": [value],
+                                        "last": n == len(elements) - 1})
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick()
+            ctx.set(dut.i.valid, 0)
+            done = 0
+            while not done:
+                *_, valid, slot, value, done = await ctx.tick().sample(
+                    dut.o.valid, dut.o.p.slot, dut.o.p.value, dut.done)
+                outputs.extend([(slot, value)] * valid)
+        assert outputs == ([(0, 50), (2, 37), (1, 49)] if squares else [(0, 5), (2, 6), (1, 7)])
+
+    simulate(dut, testbench)
+
+
 @pytest.mark.parametrize("lanes, clocks", [(1, 5), (2, 6), (8, 8)])
 @pytest.mark.parametrize("squares", [0, 1])
 def test_latency(squares, lanes, clocks):

@@ -10,6 +10,7 @@ import pytest
 from bench import simulate, transfers
 from cocotb_support import run_bench
 from conversion import convert, to_verilog
+from trine.firmware.isa import STAT_KEPT
 from trine.hw.result_queue import ResultQueue
 from trine.hw.serializer import Serializer
 from trine.hw.vector_command import Op, Target
@@ -109,6 +110,22 @@ def test_chained_slots_read_what_the_slot_before_wrote(lanes):
                        length=length, shift=4)
     assert sum(step.source is not None and sum(step.active) > 1 for step in program.steps) > 3
     check(program, stall=0.0)
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+@pytest.mark.parametrize("slots, lanes", [(3, 1), (3, 4), (2, 8)])
+def test_statistics_are_kept(slots, lanes, stall):
+    """Until a command wants them; those between may be without one."""
+    program, everyone = Program(small_config(slots, lanes), seed=6), [True] * slots
+    for statistic in ("SUM_SQUARES", "ABSMAX", "SUM_SQUARES"):
+        for stat in (STAT_KEPT, STAT_KEPT, 0, STAT_KEPT, 5, 6):
+            program.random(op="MULTIPLY", length=program.rng.choice([1, 2, 16]), stat=stat,
+                           statistic=statistic if stat else "ABSMAX", active=everyone)
+        program.random(op="SCALE", a_source="SUMS", target="RESIDUAL", stat=STAT_KEPT,
+                       statistic=statistic, active=everyone)
+        program.random(op="SILU", stat=STAT_KEPT - 1, statistic=statistic, active=everyone)
+    check(program, stall=stall)
+    assert len(program.outputs()["statistic"]) == 9 * slots
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
