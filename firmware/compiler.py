@@ -106,8 +106,11 @@ def _constants(model, config):
     return constants
 
 
-def _load_tape(constants):
-    code = []
+def _load_tape(constants, states, config):
+    # What is loaded of a streamed state at a text's first token does not matter, but a memory is
+    # never read where nothing was written.
+    code = [states.move(Opcode.STORE, layer, 0, states.dim, config)
+            for layer in range(states.layers) if states.streamed]
     values = np.zeros(constants.filled, "<u2")
     for name, at in constants.at.items():
         vector = constants.values[name]
@@ -145,7 +148,8 @@ def _tapes(model, config, embedding, streamed=False, **pack):
     vectors = Vectors.place(model.dim, model.hidden_dim, states, config)
     constants = _constants(model, config)
     token = mlgru_token(model, config, constants, vectors, states, embedding, **pack)
-    tapes = {"load": _load_tape(constants), "token": token, "prefill": _prefill_tape(token),
+    tapes = {"load": _load_tape(constants, states, config),
+             "token": token, "prefill": _prefill_tape(token),
              "save": _state_tape(Opcode.STORE, states, config),
              "restore": _state_tape(Opcode.LOAD, states, config)}
     return tapes, vectors, constants, states

@@ -32,7 +32,9 @@ limit. Scalar results are truncated.
 
 Vector, array and memory instructions are carried out one after the other, each for all active
 slots. Scalar instructions run beside them; whoever reads a register waits for it, so a tape can't
-tell the difference. A statistic is written when its instruction ends.
+tell the difference. A statistic is written when its instruction ends. On a machine with several
+slots `stat` 63 keeps it: the next instruction with a statistic, of the same kind, gathers on beside
+it.
 
 ## Memories
 

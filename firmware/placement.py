@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from .config import Config
-from .isa import ASource, Target
+from .isa import ASource, Instruction, Target
 
 __all__ = ["Constants", "Part", "States", "Vectors", "check"]
 
@@ -85,6 +85,14 @@ class States:
         """Return (start, stop) of ``count`` parts of a state, or fewer, each in whole bursts."""
         size = -(-self.dim // (count * self.unit)) * self.unit
         return [(start, min(start + size, self.dim)) for start in range(0, self.dim, size)]
+
+    def move(self, opcode, layer, start, stop, config):
+        """Return the LOAD or STORE of a part of a streamed state, at an address within its area."""
+        beat = config.memory_bytes
+        return Instruction(opcode, {
+            "wide": 1, "target": Target.STATE, "dst": self.at(layer) + start,
+            "length": stop - start, "base": 4 * (layer * self.pitch + start) // beat,
+            "slot_stride": self.slot_bytes(config) // beat})
 
     def slot_bytes(self, config):
         """Return the bytes from one slot's states to the next one's in memory: whole bursts."""

@@ -161,8 +161,5 @@ class TapeWriter:
                 code=code, dst=dst, rows=rows, cols=cols, **stat)
 
     def move_state(self, opcode, layer, start, stop):
-        """LOAD or STORE a part of a layer's streamed state, at an address within the state area."""
-        states, beat = self.states, self.config.memory_bytes
-        self.op(opcode, wide=1, target=Target.STATE, dst=states.at(layer) + start,
-                length=stop - start, base=4 * (layer * states.pitch + start) // beat,
-                slot_stride=states.slot_bytes(self.config) // beat)
+        """LOAD or STORE a part of a layer's streamed state."""
+        self.code.append(self.states.move(opcode, layer, start, stop, self.config))
