@@ -5,8 +5,8 @@
     trine generate -n 160 --seed 1 --json > run.json
     python tools/area.py --run run.json build/*/report.json > docs/area.md
 
-The first report's components are listed; the run is of its preset. Watts are those of what is placed, so tools/placed.py
-comes first.
+The first report's components are listed; the run is of its preset. Watts are those of what is
+placed, so tools/placed.py comes first.
 """
 
 import argparse
