@@ -26,8 +26,8 @@ synth_ecp5 -nowidelut -top top -run map_gates:
 
 #: How much nextpnr's placer cares for slow paths against short wires; its own 10 leaves a design
 #: that fills a tenth of the device spread out. One netlist on one seed: 102 MHz with 50, 105 with
-#: 150, 115 with 400, 112 with 1500.
-_TIMING_WEIGHT = 400
+#: 150, 115 with 400; but with 400 another one took the router many times as long.
+_TIMING_WEIGHT = 150
 
 #: Python package, module and function of each tool.
 _TOOLS = {
