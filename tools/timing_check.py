@@ -20,6 +20,7 @@ from trine.firmware.config import preset
 from trine.host.board import Board
 from trine.host.model import Model, shipped_model
 from trine.host.simulated import SimulatedTransport
+from trine.host.synthetic import parse_shape, synthetic_model
 from trine.host.timing_check import compare
 
 TINY, ULX3S = preset("tiny"), preset("ulx3s")
@@ -30,6 +31,7 @@ MODELS = {
     "tiny": tiny_model,
     "96 wide": lambda: random_model(96, 256, 2, 64, 3),
     "shipped": lambda: Model.load(shipped_model()),
+    "synthetic-25m": lambda: synthetic_model(parse_shape("synthetic-25m")),
 }
 BEGIN, END = "<!-- timing_check -->", "<!-- end -->"
 
@@ -51,6 +53,7 @@ CASES = {
     "5 lanes": (TINY.replace(lanes=5), "tiny", 10),
     "64 MB, FIFO of 16 KiB": (
         ULX3S.replace(memory_size=64 << 20, fifo_bytes=16384), "shipped", 3),
+    "`ulx3s-16`, states streamed": (preset("ulx3s-16"), "synthetic-25m", 2),
 }
 
 

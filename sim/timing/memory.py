@@ -28,7 +28,7 @@ class BlockRAM:
         self.taken = -1
         self._end = 0
 
-    def burst(self, request, addr):
+    def burst(self, request, addr, write=False):
         """Return the clock in which a burst starts that is requested from ``request`` on.
 
         addr : in bursts
@@ -65,9 +65,9 @@ class GivenMemory(BlockRAM):
         self.efficiency = efficiency
         self._late = 0.0
 
-    def burst(self, request, addr):
+    def burst(self, request, addr, write=False):
         """Return the clock in which a burst starts, see :class:`BlockRAM`."""
-        start = super().burst(request, addr)
+        start = super().burst(request, addr, write)
         self._late += self.burst_beats * (1 / self.efficiency - 1)
         whole = int(self._late)
         self._late -= whole
@@ -108,6 +108,8 @@ class SDRAM:
         self._start = -self.burst_beats     # the last burst began
         self._before = -2 * self.burst_beats
         self._wait = 0              # the last command of a bank is through
+        self._turned = 0            # the data bus may turn from reading to writing
+        self._recovered = 0         # written data have been there for tWR
         self._opened = 0            # the last burst's row is open
         self._banks = (None, None)  # of the last burst and of the one before it
         self._looks = 0             # `Look` is entered
@@ -121,7 +123,7 @@ class SDRAM:
         cycles = self.cycles
         while self._due <= max(self._looks, request):
             quiet = max(max(self._looks, self._due) + 1, self._start + self.burst_beats,
-                        self._wait)
+                        self._wait, self._recovered)
             refresh = quiet + cycles.rp
             self._rows.clear()
             self._wait = refresh + cycles.rfc
@@ -135,7 +137,7 @@ class SDRAM:
         clock = max(clock, self._wait)
         return clock + 1 if clock == self._start else clock
 
-    def burst(self, request, addr):
+    def burst(self, request, addr, write=False):
         """Return the clock in which a burst starts, see :class:`BlockRAM`."""
         cycles = self.cycles
         decides = self._refresh(request) + 1
@@ -144,7 +146,8 @@ class SDRAM:
         if self._rows.get(bank) != row:
             activates = decides
             if bank in self._rows:
-                # Not while a burst of that bank waits or runs.
+                # Not while a burst of that bank waits or runs, or written data are young.
+                activates = max(activates, self._recovered)
                 if self._banks[0] == bank:
                     activates = max(activates, self._start + self.burst_beats)
                 elif self._banks[1] == bank:
@@ -161,6 +164,11 @@ class SDRAM:
         self._before = self._start
         self._banks = bank, self._banks[0]
         self._start = max(passes + 1, opened, self._start + self.burst_beats)
+        if write:
+            self._start = max(self._start, self._turned)
+            self._recovered = self._start + self.burst_beats - 1 + cycles.wr
+        else:
+            self._turned = self._start + self.burst_beats + cycles.cas + 1
         self._opened = opened
         return self._start
 
@@ -189,6 +197,7 @@ class SDRAM:
             self._rows[place[0]] = place[1]
         self._banks = tuple(self._place(int(addrs[n]))[0] for n in (count - 1, count - 2))
         self._before, self._start = int(starts[-2]), int(starts[-1])
+        self._turned = self._start + beats + self.cycles.cas + 1
         self.taken = max(self._before + 1, int(chosen[count - 1]) + 2)
         self._looks = self.taken + 1
         self._opened = self._start

@@ -1,7 +1,6 @@
 """When the memory mover has loaded or stored a vector."""
 
 from trine.hw.element_loader import ElementLoader
-from trine.hw.memory.arbiter import BurstArbiter
 from trine.hw.memory_mover import MemoryMover
 
 __all__ = ["move"]
@@ -10,6 +9,8 @@ __all__ = ["move"]
 _TERM = 4
 #: Clocks from an address known to the command given to the memory: Choose and Take of the mux.
 _REQUEST = 2
+#: Clocks from then to the first beat written.
+_BEAT = 2
 
 
 def _address(clock, factors):
@@ -28,8 +29,6 @@ def move(config, tape, issued, fields, slots, *, write=False):
     per_beat = config.memory_bytes // 2
     bursts = -(-2 * halves // config.burst_bytes)
     chunk = MemoryMover.CHUNK // config.burst_beats
-    # A written beat pauses for a clock.
-    interval = per_beat + write
     latency = 0 if write else ElementLoader.latency
 
     # Measure, then Find-Slot and Finish-Slot for each.
@@ -46,21 +45,23 @@ def move(config, tape, issued, fields, slots, *, write=False):
             def taken(there):
                 """Take the halves of a beat; return when there is room for another one."""
                 nonlocal free
-                free = max(there + 1, free) + interval
+                free = max(there + 1, free) + per_beat
                 # Two beats can wait.
-                return max(there, free - 2 * interval)
+                return max(there, free - 2 * per_beat)
 
             for first in range(0, bursts, chunk):
+                count = min(chunk, bursts - first)
                 if first:
                     clock = _address(free, (1,))
-                tape.random(clock + _REQUEST, beat // config.burst_beats + first,
-                            min(chunk, bursts - first), taken)
+                addr = beat // config.burst_beats + first
+                if write:
+                    # A beat pauses for a clock.
+                    free = tape.store(clock + _REQUEST + _BEAT, addr, count, per_beat + 1)
+                else:
+                    tape.load(clock + _REQUEST, addr, count, taken)
             # What is loaded behind the last element is dropped.
             last = free - 1 - (bursts * config.burst_bytes // 2 - halves) + latency
             clock = free + 1
-            if write:
-                # What is written last must be in the memory.
-                clock += BurstArbiter.request_latency + config.burst_beats
         clock += 1
     # Finish-Command, when no element is under way.
     return last, max(clock + 1, last + 2)

@@ -21,8 +21,10 @@ _STRETCH, _ALONE = 256, 4
 #: A clock that never comes.
 _NEVER = 1 << 62
 
-#: Bursts that the arbiter holds: of the tape, and of random reads.
-_TAPE_BURSTS, _READ_BURSTS = 4, 2
+#: Bursts that the arbiter holds: of the tape, of random reads, and of writes.
+_TAPE_BURSTS, _READ_BURSTS, _WRITE_BURSTS = 4, 2, 2
+#: Clocks from a burst's last beat written to its choice: mux, skid buffer, and the count.
+_HERE = 3
 #: Clocks from a beat that leaves the arbiter to the choice of a burst in its room.
 _ROOM = 2
 #: Words of the FIFO's block RAM that it does not fill, less those in the gearbox and before it.
@@ -196,25 +198,40 @@ class Tape:
         if self._known % self.bursts == 0:
             self._alone = _ALONE
 
-    def random(self, clock, addr, count, taken):
-        """Move ``count`` bursts from or to burst address ``addr`` on, commanded at ``clock``.
+    def _random(self, asked, addr, write):
+        """Return the start of a random burst that may be chosen from ``asked`` on."""
+        while self._choice() < max(asked, self.memory.taken, self._chosen + 2):
+            self._one()
+        self._chosen = max(self._chosen + 2, self.memory.taken, asked)
+        self._alone = _ALONE
+        return self.memory.burst(self._chosen + 1, addr, write)
 
-        taken : function of the clock from which a beat is there, called for one after another;
+    def load(self, clock, addr, count, taken):
+        """Read ``count`` bursts from burst address ``addr`` on, commanded at ``clock``.
+
+        taken : function of the clock from which a beat is there, called for one after another, that
         returns the clock in which it has left the arbiter's skid buffer
         """
         asked = clock + BurstMux.latency
-        while self._choice() < asked:
-            self._one()
         beats, left = self.memory.burst_beats, []
         for n in range(count):
             room = asked
             if n >= _READ_BURSTS:
                 room = max(asked, left[beats * (n + 1 - _READ_BURSTS) - 1] + _ROOM
                            - SkidBuffer.latency)
-            while self._choice() < max(room, self.memory.taken, self._chosen + 2):
-                self._one()
-            self._chosen = max(self._chosen + 2, self.memory.taken, room)
-            start = self.memory.burst(self._chosen + 1, addr + n)
-            first = start + self.memory.offered + SkidBuffer.latency
+            first = self._random(room, addr + n, False) + self.memory.offered + SkidBuffer.latency
             left += [taken(first + beat) for beat in range(beats)]
-        self._alone = _ALONE
+
+    def store(self, clock, addr, count, interval):
+        """Write ``count`` bursts to burst address ``addr`` on.
+
+        interval : clocks from one beat to the next, the first of which is given at ``clock``.
+        Returns the clock in which the last burst is in memory.
+        """
+        beats, starts = self.memory.burst_beats, []
+        for n in range(count):
+            if n >= _WRITE_BURSTS:
+                clock = max(clock, starts[n - _WRITE_BURSTS] + 1)
+            clock += interval * beats
+            starts.append(self._random(clock + _HERE, addr + n, True))
+        return starts[-1] + beats
