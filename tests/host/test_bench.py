@@ -76,7 +76,7 @@ def test_slots():
     (["--slots", 2], "The board has 1 slots, not 2"),
     (["--device", "golden"], "golden model knows no time"),
     (["-m", "synthetic:layers=1"], "must name layers, dim, hidden and vocab"),
-    (["-m", "synthetic:layers=9,dim=40,hidden=60,vocab=30"], "raise state_words"),
+    (["-m", "synthetic:layers=9,dim=40,hidden=300,vocab=30"], "raise max_cols"),
     (["-m", "nowhere.safetensors"], "does not exist"),
 ])
 def test_bad_input(capsys, arguments, why):
