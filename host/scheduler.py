@@ -46,6 +46,8 @@ class Scheduler:
         self._seats = {}
         #: Slots that have been taken out of the run, but may be in the play under way.
         self._leaving = 0
+        #: Slots that have joined, but whose reset no token boundary had come to at the last pause.
+        self._unreset = 0
         self._running = self._together = False
         self._first = board.counters()
         self._prompts = self._first - self._first
@@ -142,6 +144,10 @@ class Scheduler:
             self._apply()
 
     @property
+    def _active(self):
+        return sum(1 << slot for slot in self._seats)
+
+    @property
     def _feedback(self):
         return sum(1 << slot for slot, seat in self._seats.items() if seat.feeds_itself)
 
@@ -149,6 +155,7 @@ class Scheduler:
         """Let the board stand still between two tokens; nothing is lost."""
         if self._running:
             self.board.pause()
+            self._unreset = self.board.read("RUN_RESET") & self._active
             self._running, self._leaving = False, 0
 
     def _apply(self, reset=0):
@@ -158,11 +165,12 @@ class Scheduler:
         together = not any(seat.request.on_board for seat in self._seats.values())
         if together != self._together:
             self._pause()
-        masks = {"active": sum(1 << slot for slot in self._seats), "feedback": self._feedback,
-                 "reset": reset}
+        masks = {"active": self._active, "feedback": self._feedback, "reset": reset}
         if self._running:
             self.board.change_slots(**masks)
         elif self._seats:
+            # Runs in between have forgotten what was asked for and not done.
+            masks["reset"] |= self._unreset
             flags = RunFlags.TOKENS | (RunFlags.TOGETHER if together else 0)
             self.board.start("token", count=0, flags=flags, **masks)
             self._running, self._together = True, together

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import trine.host.scheduler as scheduler_module
 from checkpoints import tiny_model
 from slot_boards import golden_board
 from trine.firmware.config import preset
@@ -81,3 +82,28 @@ def test_speculation(board, golden, temperature, on_board):
     assert list(speculation) == expected
     assert board.status() == State.IDLE
     assert speculation.plays == 30 - speculation.accepted
+
+
+@pytest.mark.parametrize("prompt", [1, 40])
+def test_a_text_that_joins_shortly_before_the_run_ends(board, golden, prompt, monkeypatch):
+    """Another run begins before a token boundary has come to the reset of its slot."""
+    monkeypatch.setattr(scheduler_module, "_PAUSE", 0)
+    before = Request([0, 5, 7, 22, 11], 3, Sampling(temperature=0))
+    endless = Request([0], None, Sampling(temperature=0), on_board=True)
+    joins = Request([0], 4, Sampling(temperature=0))
+    with Scheduler(board, tiny_model()) as scheduler:
+        # Slot 0 is to have an old state, and the run to be one that lets no slot wait.
+        for request in (before, endless):
+            scheduler.submit(request)
+        while not before.done or len(endless.tokens) < 4:
+            scheduler.step()
+        scheduler.submit(joins)
+        scheduler.step()
+        scheduler.cancel(endless)
+        late = Request([0, *[4, 9, 2, 7] * 10][:prompt], 3, Sampling(temperature=0))
+        scheduler.submit(late)
+        for _ in scheduler:
+            pass
+
+    for request in (joins, late):
+        assert request.tokens == alone(golden, request)
