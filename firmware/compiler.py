@@ -142,9 +142,9 @@ def _with_states_at(code, base):
             else i for i in code]
 
 
-def _tapes(model, config, embedding, streamed=False, **pack):
+def _tapes(model, config, embedding, states=None, **pack):
     """Return (instructions of every tape by name, vectors, constants, states)."""
-    states = States.place(model.n_layers, model.dim, config, streamed)
+    states = states or States.place(model.n_layers, model.dim, config)
     vectors = Vectors.place(model.dim, model.hidden_dim, states, config)
     constants = _constants(model, config)
     token = mlgru_token(model, config, constants, vectors, states, embedding, **pack)
@@ -202,19 +202,18 @@ def compile_image(model, config):
     return image
 
 
-def outline(model, config, *, streamed=False):
+def outline(model, config, states=None):
     """Return the token tape's instructions without their matrices, and the bytes of the image.
 
-    The image is one without "prefill"; streamed states count from address zero. With ``streamed``
-    they are so even where they would fit.
+    The image is one without "prefill"; streamed states count from address zero. ``states`` are
+    those of a larger model, of which this one is a part.
 
     Nothing of the model but its shape is looked at, so that one may reason about models whose
     weights nobody has, on machines that cannot hold them.
     """
     row_bytes = _padded(2 * model.dim, config)
     embedding = {"base": 0, "token_stride": row_bytes // config.memory_bytes}
-    tapes, _, _, states = _tapes(model, config, embedding, streamed,
-                                 pack=lambda trits, lanes: b"")
+    tapes, _, _, states = _tapes(model, config, embedding, states, pack=lambda trits, lanes: b"")
     del tapes["prefill"]
     size = _padded(len(_MAGIC) + 8 * 6, config) + model.vocab_size * row_bytes
     size += sum(_padded(tape_bytes(tape, config.lanes), config) for tape in tapes.values())

@@ -59,13 +59,10 @@ class States:
     streamed: bool
 
     @classmethod
-    def place(cls, layers, dim, config, streamed=False):
-        """Return where the states of a model lie; ValueError where not even one fits.
-
-        streamed : stream them even if all fit
-        """
+    def place(cls, layers, dim, config):
+        """Return where the states of a model lie; ValueError where not even one fits."""
         check("words of state memory", config.aligned(dim), config.state_words, "state_words")
-        streamed = streamed or layers * config.aligned(dim) > config.state_words
+        streamed = layers * config.aligned(dim) > config.state_words
         unit = config.vector_lanes
         if streamed:
             # Loads and stores begin with a burst.

@@ -34,7 +34,7 @@ _BITNET_LAYERS = 30
 #: Layers that are played; the others take as long as these beyond the first do on average.
 _PLAYED = 3
 #: Weights up to which all layers are played.
-_ALL_PLAYED = 4_000_000
+_ALL_PLAYED = 30_000_000
 #: Cells of an array's lane in one slot, drain included, and of a lane of the vector engine, as
 #: docs/area.md has them: lut4, ff, dsp.
 _UNIT, _VECTOR_LANE = (46, 73, 0), (1436, 4867, 14)
@@ -272,8 +272,7 @@ def estimate(model, name, target, progress=lambda count: None):
 
         def code_of(n):
             outlined = whole if n == shape.layers else shape_model(**sizes | {"layers": n})
-            # Of fewer layers the states would fit.
-            return outline(outlined, config, streamed=bool(streamed_bytes))[0]
+            return outline(outlined, config, states)[0]
 
         code, needed = code_of(shape.layers), outline(whole, config)[1]
     if needed > config.memory_size:
