@@ -67,14 +67,21 @@ def test_sweep_equals_the_loop(time):
     torch.testing.assert_close(backward, scan_backward(forget, drive))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_scan_is_the_same_on_a_gpu():
+@pytest.mark.parametrize("device", ["cpu", *["cuda"] * torch.cuda.is_available()])
+def test_scan_carries_the_state_on(device):
+    torch.manual_seed(0)
     forget, drive, start = torch.rand(33, 2, 3), torch.randn(33, 2, 3), torch.randn(2, 3)
+    forward, backward, state, gradient = [], [], start, torch.zeros_like(start)
+    for n in range(33):
+        state = forget[n] * state + drive[n]
+        forward.append(state)
+    for n in reversed(range(33)):
+        gradient = drive[n] + (forget[n + 1] * gradient if n < 32 else 0)
+        backward.insert(0, gradient)
 
-    torch.testing.assert_close(scan(forget.cuda(), drive.cuda(), start.cuda()).cpu(),
-                               scan(forget, drive, start))
-    torch.testing.assert_close(scan_backward(forget.cuda(), drive.cuda()).cpu(),
-                               scan_backward(forget, drive))
+    there = [each.to(device) for each in (forget, drive, start)]
+    torch.testing.assert_close(scan(*there).cpu(), torch.stack(forward))
+    torch.testing.assert_close(scan_backward(*there[:2]).cpu(), torch.stack(backward))
 
 
 # Options.
