@@ -53,7 +53,7 @@ def block_rams(config):
         "token queue and ring": _blocks(config.token_queue * slots, 18)
         + _blocks(config.ring_entries * slots, 50),
         "sigmoid and noise tables": _blocks(1024, 40, lanes) + 1,
-        "scalar registers": _blocks(N_SCALARS * slots, 41),
+        "scalar registers, commands": _blocks(N_SCALARS * slots + 16, 18, 4),
         "counters and link": 1 + _blocks(2048, 8, 4),
     }
 
