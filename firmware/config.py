@@ -175,7 +175,7 @@ PRESETS = {
                    code_words=128, max_cols=128, logit_words=128, token_queue=16),
     # ULX3S: 16-bit SDRAM, 10 trits a clock, and an array that catches up at twice that rate.
     "ulx3s": Config(name="ulx3s", lanes=20, memory_bytes=2, memory_size=32 << 20,
-                    fifo_bytes=4096, vector_words=2048, constant_words=16384, state_words=1024,
+                    fifo_bytes=8192, vector_words=2048, constant_words=16384, state_words=1024,
                     code_words=2048, max_cols=2048, logit_words=1024),
     # Many streams on the 85F of an ULX3S: each weight read serves all slots. With two lanes the
     # vector engine would fall behind the memory.

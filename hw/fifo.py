@@ -2,8 +2,9 @@
 
 from amaranth import *
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
+from .credit_queue import CreditQueue
 from .dual_port_ram import DualPortRAM
 
 __all__ = ["Fifo"]
@@ -13,9 +14,10 @@ class Fifo(wiring.Component):
     """FIFO of ``size`` bytes: beats in, words out, the first beat lowest in its word.
 
     Full rate on both sides: a beat every clock, a word every clock. Neither handshake depends on
-    the other in the same clock. A word on offer stands at the output of the block RAM, which is
-    slow to show it: it should go into a register. Beats of an unfinished word stay inside. At
-    most 3 words of the block RAM remain unused.
+    the other in the same clock. Words are read ahead into a :class:`CreditQueue`, through the
+    block RAM's output register: many block RAMs lie far apart, and without that register are slow
+    to show their data. Beats of an unfinished word stay inside. At most 3 words of the block RAM
+    remain unused.
 
     Takes ``size / 2048`` block RAMs of an ECP5, and none for 16 words or less.
 
@@ -42,7 +44,7 @@ class Fifo(wiring.Component):
     """
 
     #: Clocks from the last beat of a word accepted to the word offered, when empty.
-    latency = 3
+    latency = 4 + CreditQueue.latency
 
     def __init__(self, *, beat_bytes, word_bytes, size):
         if beat_bytes < 1 or word_bytes < beat_bytes or word_bytes % beat_bytes:
@@ -91,16 +93,23 @@ class Fifo(wiring.Component):
         # Two more words may come before `full` is seen.
         m.d.sync += full.eq(~level[-1] & level[2:-1].all())
 
-        # Block RAM to the output.
-        read = ~level[-1] & (~self.o.valid | self.o.ready)
+        # Block RAM to the queue. Nothing on this way has an enable: so the second register is the
+        # block RAM's own.
+        m.submodules.queue = queue = CreditQueue(8 * self.word_bytes)
+        connect(m, queue=queue.o, fifo=flipped(self.o))
+        read = ~level[-1] & queue.room
+        row = Signal(8 * self.word_bytes, reset_less=True)
+        shown = Signal()
         m.d.comb += [
-            storage.r_en.eq(read),
-            self.o.payload.eq(storage.r_data),
+            queue.begin.eq(read),
+            queue.i.payload.eq(row),
         ]
         m.d.sync += [
             storage.r_addr.eq(storage.r_addr + read),
             level.eq(level + storage.w_en - read),
-            self.o.valid.eq(read | (self.o.valid & ~self.o.ready)),
+            shown.eq(read),
+            row.eq(storage.r_data),
+            queue.i.valid.eq(shown),
         ]
 
         return m

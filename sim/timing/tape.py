@@ -27,10 +27,11 @@ _TAPE_BURSTS, _READ_BURSTS, _WRITE_BURSTS = 4, 2, 2
 _HERE = 3
 #: Clocks from a beat that leaves the arbiter to the choice of a burst in its room.
 _ROOM = 2
-#: Words of the FIFO's block RAM that it does not fill, less those in the gearbox and before it.
-_UNUSED = 1
+#: Words in the FIFO's queue, in the gearbox and before the block RAM, less those that this leaves
+#: unused.
+_BESIDE = 9
 #: Clocks from a word taken to the beat that may come in its place.
-_SPACE = 3
+_SPACE = 5
 
 
 class Tape:
@@ -115,7 +116,7 @@ class Tape:
         beat = self.memory.burst_beats * (burst + 1 - _TAPE_BURSTS) - 1
         words = beat // self._beats_of_word
         return words * self.config.word_bytes - self.config.fifo_bytes - (
-            _UNUSED * self.config.word_bytes)
+            _BESIDE * self.config.word_bytes)
 
     def _move_mark(self, leaving):
         marks = self._bytes

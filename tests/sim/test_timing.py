@@ -68,7 +68,7 @@ def test_stretches_take_as_long_as_their_bursts(config, monkeypatch):
     slow = predict(config, code, plays=3)
 
     # Where the reader is held up all the time, a row may be opened a few clocks earlier.
-    assert fast.plays == pytest.approx(slow.plays, rel=2e-4)
+    assert fast.plays == pytest.approx(slow.plays, rel=5e-4)
 
 
 def test_causes_add_up():
