@@ -67,14 +67,15 @@ class BurstMux(wiring.Component):
         # registers of all need no multiplexer, only an OR.
         commands, beats = [], []
         taking = Signal()
-        writing = Signal()
+        writing = Signal(len(ports))  # one-hot
+        over = Signal()
         wdata_free = Signal()
-        for name, port, granted in zip(self.initiators, ports, grant):
+        for name, port, granted, writes in zip(self.initiators, ports, grant, writing):
             commands.append(Signal.like(port.burst.payload, name=f"{name}_command"))
             beats.append(Signal.like(port.wdata.payload, name=f"{name}_beat"))
             m.d.comb += [
                 port.burst.ready.eq(taking & granted),
-                port.wdata.ready.eq(writing & granted & wdata_free),
+                port.wdata.ready.eq(writes & ~over & wdata_free),
                 port.rdata.payload.eq(memory.rdata.payload),
                 port.rdata.valid.eq(memory.rdata.valid & granted),
                 port.done.eq(memory.done & granted),
@@ -96,8 +97,8 @@ class BurstMux(wiring.Component):
         wdata_moves = Signal()
         m.d.comb += [
             wdata_free.eq(memory.wdata.ready | ~memory.wdata.valid),
-            wdata_moves.eq(writing & wdata_free & reduce(or_, (
-                port.wdata.valid & granted for port, granted in zip(ports, grant)))),
+            wdata_moves.eq(~over & wdata_free & reduce(or_, (
+                port.wdata.valid & writes for port, writes in zip(ports, writing)))),
         ]
         with m.If(wdata_free):
             m.d.sync += memory.wdata.valid.eq(wdata_moves)
@@ -106,13 +107,12 @@ class BurstMux(wiring.Component):
         count = Signal(BURST_BEATS_WIDTH, init=2)
         last = Signal()
         moves = Signal()
-        over = Signal()
         m.d.comb += moves.eq(wdata_moves | (memory.rdata.valid & memory.rdata.ready))
         m.d.sync += over.eq(moves & last)
         with m.If(moves):
             m.d.sync += [count.eq(count + 1), last.eq(count == memory.burst.p.beats)]
-            with m.If(last):
-                m.d.sync += writing.eq(0)
+        with m.If(over):
+            m.d.sync += writing.eq(0)
         with m.If(taking):
             m.d.sync += [count.eq(2), last.eq(0)]
 
@@ -136,7 +136,7 @@ class BurstMux(wiring.Component):
                     with m.If(memory.burst.p.beats == 0):
                         m.next = "Choose"
                     with m.Elif(memory.burst.p.write):
-                        m.d.sync += writing.eq(1)
+                        m.d.sync += writing.eq(grant)
                         m.next = "Write"
 
             with m.State("Read"):
