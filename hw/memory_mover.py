@@ -10,6 +10,7 @@ from trine.firmware.registers import TOKEN_BITS
 
 from .element_loader import ElementLoader
 from .link.memory_port import BurstSignature
+from .skid_buffer import SkidBuffer
 
 __all__ = ["MemoryMover", "MoverCommand"]
 
@@ -139,8 +140,11 @@ class MemoryMover(wiring.Component):
                 m.d.sync += slot_done.eq(ended | at_end)
                 m.d.sync += chunk_done.eq(ended | at_end | (ahead[:chunk_bits] == 0))
 
-        # LOAD: beats, of which two can wait, to halves.
+        # LOAD: beats, of which two can wait, to halves. From the border on nothing leads back to
+        # the memory in the same clock.
+        m.submodules.border = border = SkidBuffer(16)
         m.submodules.loader = loader = ElementLoader()
+        connect(m, border.o, loader.i)
         connect(m, loader.o, flipped(self.loads))
         reading = Signal()
         read = Signal()
@@ -149,9 +153,9 @@ class MemoryMover(wiring.Component):
         m.d.comb += [
             loader.wide.eq(command.wide),
             loader.shift.eq(command.shift),
-            loader.i.payload.eq(beat[:16]),
-            loader.i.valid.eq(reading & here & ~ended),
-            read.eq(reading & here & loader.i.ready),
+            border.i.payload.eq(beat[:16]),
+            border.i.valid.eq(reading & here & ~ended),
+            read.eq(reading & here & border.i.ready),
             memory.rdata.ready.eq(~spare_here),
         ]
         with m.If(read):
@@ -254,7 +258,7 @@ class MemoryMover(wiring.Component):
                     m.next = "Finish-Command"
 
             with m.State("Finish-Command"):
-                with m.If(loader.idle):
+                with m.If(loader.idle & ~border.o.valid):
                     m.next = "Take-Command"
 
         return m

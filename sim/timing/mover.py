@@ -2,6 +2,7 @@
 
 from trine.hw.element_loader import ElementLoader
 from trine.hw.memory_mover import MemoryMover
+from trine.hw.skid_buffer import SkidBuffer
 
 __all__ = ["move"]
 
@@ -29,7 +30,7 @@ def move(config, tape, issued, fields, slots, *, write=False):
     per_beat = config.memory_bytes // 2
     bursts = -(-2 * halves // config.burst_bytes)
     chunk = MemoryMover.CHUNK // config.burst_beats
-    latency = 0 if write else ElementLoader.latency
+    latency = 0 if write else SkidBuffer.latency + ElementLoader.latency
 
     # Measure, then Find-Slot and Finish-Slot for each.
     clock, last = issued + 2, 0
