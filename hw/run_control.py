@@ -232,7 +232,7 @@ class RunControl(wiring.Component):
             m.d.sync += error.eq(code)
             m.next = "Flush-Failed"
 
-        m.d.sync += self.reset.eq(0)
+        m.d.sync += [self.reset.eq(0), self.hold.eq(0)]
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += [state.eq(State.IDLE), idle.eq(1)]
@@ -320,12 +320,16 @@ class RunControl(wiring.Component):
                     m.next = "Hold"
 
             with m.State("Hold"):
-                # The sequencer may give the mover a last command in this clock.
-                m.d.comb += self.hold.eq(1)
+                m.d.sync += self.hold.eq(1)
+                m.next = "Await-Sequencer"
+
+            with m.State("Await-Sequencer"):
+                # The sequencer may give the mover a last command until it is held.
+                m.d.sync += self.hold.eq(1)
                 m.next = "Await-Mover"
 
             with m.State("Await-Mover"):
-                m.d.comb += self.hold.eq(1)
+                m.d.sync += self.hold.eq(self.mover_busy)
                 with m.If(~self.mover_busy):
                     m.d.sync += [self.reset.eq(1), resetting.eq(0), error.eq(Error.NONE)]
                     m.next = "Flush"
