@@ -110,12 +110,13 @@ class Drain(wiring.Component):
             m.d.sync += [beat.eq(beat + 1), beat_mask.eq(beat_mask << 1),
                          last_beat.eq(beats == beat + 2)]
 
-        # One register for each sum, reset where another beat is read.
-        picked = [[] for _ in range(lanes)]
+        # One register for each sum, reset where another beat is read. Slot by slot, for Yosys dies
+        # of an OR of hundreds one behind the other.
+        picked = [[[] for _ in range(self.config.slots)] for _ in range(lanes)]
         for n in range(self.config.slots):
             for k in range(self.config.lanes):
                 one = Signal(self.config.acc_width, name=f"picked_{n}_{k}", reset_less=True)
-                picked[k % lanes].append(one)
+                picked[k % lanes][n].append(one)
                 m.d.sync += one.eq(tile.sums[n][k])
                 with m.If(~(walk.bit[n] & beat_mask[k // lanes])):
                     m.d.sync += one.eq(0)
@@ -131,7 +132,8 @@ class Drain(wiring.Component):
             described.last.eq(tile.last & last_beat & walk.last),
             queue.i.valid.eq(read),
             arriving.eq(described),
-            *(arriving.sums[n].eq(reduce(or_, ones)) for n, ones in enumerate(picked)),
+            *(arriving.sums[n].eq(reduce(or_, (reduce(or_, ones) for ones in of_slots)))
+              for n, of_slots in enumerate(picked)),
         ]
         m.d.comb += [
             queue.i.payload.eq(arriving),

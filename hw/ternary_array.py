@@ -5,12 +5,14 @@ from itertools import pairwise
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from trine.firmware.isa import INSTRUCTIONS, Opcode
 
 from .accumulate_unit import AccumulateUnit
 from .code_memory import CodeRead
 from .drain import Drain
+from .folded_lanes import FoldedLanes
 from .gearbox import Gearbox
 from .trit_decoder import Trit, TritDecoder
 from .vector_command import sum_layout
@@ -33,12 +35,15 @@ class TernaryArray(wiring.Component):
     the :class:`Drain` serves them while the next tile is worked on. The change waits until the
     shadow is empty. Sums never overflow: ``127 * max_cols`` fits ``acc_width``.
 
-    Lanes form groups of ``group``, each of which gets codes and trits a clock after the one before
-    it: so no register serves more lanes, and none is far from those that it serves.
+    With one slot every lane has an :class:`AccumulateUnit`. Lanes form groups of ``group``, each of
+    which gets codes and trits a clock after the one before it: so no register serves more lanes,
+    and none is far from those that it serves. With several slots four lanes share their adders
+    where there are 20 of them or a multiple (:class:`FoldedLanes`): that is smaller, and takes
+    columns four by four. Steps without trits fill the last four up.
 
-    With bytes at hand a tile takes ``cols + 1`` clocks, or its number of sums and ``drain_gap``
-    where that is more. The first sum is offered ``latency + cols`` clocks after the command. Both
-    are longer by ``spread(config)``.
+    With bytes at hand a tile takes ``steps(config, cols) + 1`` clocks, or its number of sums and
+    ``drain_gap`` where that is more. The first sum is offered ``latency`` clocks and
+    its tile's steps after the command. Both are longer by ``spread(config)``.
 
     What it takes on ECP5 is in ``docs/area.md``.
 
@@ -66,7 +71,7 @@ class TernaryArray(wiring.Component):
     busy : :py:`Out(1)`
         A command is being carried out, or some of its sums have not been taken.
     step : :py:`Out(1)`
-        Strobe: a step is made.
+        Strobe: a step is made, with trits or without.
     starved : :py:`Out(1)`
         Strobe: a step waits for bytes.
     blocked : :py:`Out(1)`
@@ -75,7 +80,7 @@ class TernaryArray(wiring.Component):
     Attributes
     ----------
     latency : :class:`int`
-        Clocks from a command to its first sum, less ``cols``, where nothing waits.
+        Clocks from a command to its first sum, less its tile's steps, where nothing waits.
     drain_gap : :class:`int`
         Clocks in which the drain has nothing to do when it holds up the array.
     group : :class:`int`
@@ -107,10 +112,22 @@ class TernaryArray(wiring.Component):
             "blocked": Out(1),
         })
 
+    @staticmethod
+    def folded(config):
+        """Return whether lanes share their adders."""
+        return config.slots > 1 and config.lanes % (5 * FoldedLanes.fold) == 0
+
     @classmethod
     def spread(cls, config):
-        """Return the clocks from the first group of lanes to the last."""
+        """Return the clocks by which sums are there later than those of a single group of lanes."""
+        if cls.folded(config):
+            return FoldedLanes.latency - cls._stages - 1
         return (config.lanes - 1) // cls.group
+
+    @classmethod
+    def steps(cls, config, cols):
+        """Return the steps of a tile of ``cols`` columns."""
+        return -(-cols // FoldedLanes.fold) * FoldedLanes.fold if cls.folded(config) else cols
 
     def elaborate(self, platform):
         m = Module()
@@ -126,12 +143,20 @@ class TernaryArray(wiring.Component):
         for before, after in pairwise(stages):
             m.d.sync += after.eq(before)
 
-        self._control(m, stages, drain)
-        self._datapath(m, stages, drain)
+        blank = self._control(m, stages, drain)
+        if self.folded(self.config):
+            self._folded_datapath(m, stages, blank, drain)
+        else:
+            self._datapath(m, stages, drain)
+        with m.If(stages[-1].finish):
+            m.d.sync += drain.tile.valid.eq(1)
+        with m.Elif(drain.tile.ready):
+            m.d.sync += drain.tile.valid.eq(0)
 
         return m
 
     def _control(self, m, stages, drain):
+        """Make ``stages[0]``, and return whether its step is without trits."""
         lanes, step_bytes = self.config.lanes, self.config.step_bytes
         tile = drain.tile
         command = Signal(ArrayCommand, reset_less=True)
@@ -165,6 +190,12 @@ class TernaryArray(wiring.Component):
         # A tile may be sent to the shadow when that is empty and no other is on its way there.
         under_way = Signal()
         m.d.comb += under_way.eq(Cat(stage.finish for stage in stages[1:]).any())
+
+        # Steps that fill up the last few columns.
+        folded, fold_bits = self.folded(self.config), exact_log2(FoldedLanes.fold)
+        ragged, blank = Signal(reset_less=True), Signal()
+        if folded:
+            m.d.sync += ragged.eq(command.cols[:fold_bits] != 0)
 
         def finish_tile():
             m.d.comb += stages[0].finish.eq(1)
@@ -228,14 +259,36 @@ class TernaryArray(wiring.Component):
                     ]
                     with m.If(last_col):
                         m.next = "Change"
+                        if folded:
+                            with m.If(ragged):
+                                m.next = "Fill"
                 with m.Else():
                     m.d.comb += self.starved.eq(1)
+
+            if folded:
+                with m.State("Fill"):
+                    m.d.comb += [stages[0].step.eq(1), blank.eq(1)]
+                    m.d.sync += col.eq(col + 1)
+                    with m.If(col[:fold_bits].all()):
+                        m.next = "Change"
 
         m.d.comb += [
             self.busy.eq(~self.command.ready),
             self.step.eq(stages[0].step),
             self.codes.addr.eq(command.code + col),
             self.codes.en.eq(stages[0].step),
+        ]
+        return blank
+
+    def _folded_datapath(self, m, stages, blank, drain):
+        m.submodules.folded = lanes = FoldedLanes(config=self.config)
+        m.d.comb += [
+            lanes.step.eq(stages[0].step),
+            lanes.blank.eq(blank),
+            lanes.change.eq(stages[0].change),
+            lanes.packed.eq(self.data),
+            lanes.codes.eq(self.codes.data),
+            drain.tile.p.sums.eq(lanes.sums),
         ]
 
     def _datapath(self, m, stages, drain):
@@ -246,12 +299,6 @@ class TernaryArray(wiring.Component):
         for group, first in enumerate(range(0, self.config.lanes, self.group)):
             lanes = range(first, min(first + self.group, self.config.lanes))
             codes = self._group(m, group, lanes, stages[:self._stages + 1 + group], codes, shadow)
-
-        last = stages[-1]
-        with m.If(last.finish):
-            m.d.sync += drain.tile.valid.eq(1)
-        with m.Elif(drain.tile.ready):
-            m.d.sync += drain.tile.valid.eq(0)
 
     def _group(self, m, group, lanes, stages, before, shadow):
         """Add the units of a group, which adds in the last of ``stages``; return its codes."""

@@ -33,6 +33,7 @@ NO_GOLDEN = {
     "element_issue",        # sim/golden/vector_engine.py is the engine's model
     "element_loader",       # sim/golden/memory_mover.py: load
     "fifo",                 # moves data
+    "folded_lanes",         # sim/golden/ternary_array.py: its sums
     "frame_receiver",       # firmware/protocol.py: cobs_decode, encode, Deframer
     "frame_sender",         # firmware/protocol.py: cobs_decode, encode, Deframer
     "gated_add",            # Python's sum

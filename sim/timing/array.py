@@ -42,12 +42,13 @@ def tiles(config, tape, *, taken, rows, cols, slots, take):
     change = taken + 2
     free = change
     spread = TernaryArray.spread(config)
+    blanks = TernaryArray.steps(config, cols) - cols
     served, done = [], 0
     while rows:
         n = min(rows, config.lanes)
         rows -= n
         first_step = change + 1
-        last_step = tape.steps(first_step, -(-n // 5), cols)
+        last_step = tape.steps(first_step, -(-n // 5), cols) + blanks
         change = max(last_step + 1, free)
         # The array's latency counts from the command, and has Measure and both changes in it.
         offered = change + TernaryArray.latency + spread - 3

@@ -4,6 +4,7 @@ from trine.firmware.isa import INSTRUCTIONS, STAT_KEPT, Opcode, Target
 from trine.firmware.registers import Cause, SampleMode
 from trine.hw.result_queue import ResultQueue
 from trine.hw.scalar_unit import ScalarUnit
+from trine.hw.ternary_array import TernaryArray
 from trine.hw.token_feed import TokenFeed
 from trine.hw.vector_engine import VectorEngine
 from trine.hw.vector_pipeline import VectorPipeline
@@ -187,10 +188,11 @@ class Machine:
             free = last + 1
             return first, last
 
+        steps = TernaryArray.steps(self.config, fields["cols"])
         for tile in tiles(self.config, self.tape, taken=issued, rows=fields["rows"],
                           cols=fields["cols"], slots=len(self.slots), take=take):
             self.causes.add(Cause.ARRAY, tile.first_step, tile.last_step + 1)
-            self.causes.array_starved += tile.last_step + 1 - tile.first_step - fields["cols"]
+            self.causes.array_starved += tile.last_step + 1 - tile.first_step - steps
             self._results(tile.first_sum, tile.beats)
         self._finish(tile.last_sum + VectorEngine.latency, instruction, left)
         # The sequencer goes on when the array is idle: when its last sum is taken, or earlier.

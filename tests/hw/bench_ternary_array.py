@@ -71,7 +71,8 @@ async def full_speed(dut):
     clocks = await multiply(dut, [(rows, cols)], stall=0.0, seed=2)
     # Two changes of tiles behind the first tile, and the last tile's sums.
     last = -(-5 // LANES) * CONFIG.slots
-    assert clocks == TernaryArray.latency + cols + 2 * (cols + 1) + last - 1
+    assert clocks == (TernaryArray.latency + TernaryArray.spread(CONFIG) + cols + 2 * (cols + 1)
+                      + last - 1)
 
 
 @cocotb.test()
