@@ -43,9 +43,9 @@ class FoldedLanes(wiring.Component):
         The step's trits, ``Gearbox.delay`` clocks later.
     codes : :py:`In(data.ArrayLayout(signed(8), slots))`
         The step's codes, ``CodeRead.latency`` clocks later.
-    sums : :py:`Out(data.ArrayLayout(data.ArrayLayout(signed(acc_width), lanes), slots))`
+    sums : :py:`Out(slots * lanes * acc_width)`
         What was summed up before the last change, from ``latency`` clocks after it until the next
-        one's.
+        one's: all sums of the first slot lowest, the first lane's lowest.
 
     Raises
     ------
@@ -63,15 +63,13 @@ class FoldedLanes(wiring.Component):
                              f"not {config.lanes}")
         self.config = config
         self.rows = config.lanes // self.fold
-        self._sums = data.ArrayLayout(data.ArrayLayout(signed(config.acc_width), config.lanes),
-                                      config.slots)
         super().__init__({
             "step": In(1),
             "blank": In(1),
             "change": In(1),
             "packed": In(8 * config.step_bytes),
             "codes": In(data.ArrayLayout(signed(8), config.slots)),
-            "sums": Out(self._sums),
+            "sums": Out(config.slots * config.lanes * config.acc_width),
         })
 
     def elaborate(self, platform):
@@ -103,7 +101,8 @@ class FoldedLanes(wiring.Component):
                 gates = [column[row].nonzero for column in rows]
                 self._lane(m, platform, f"{slot}_{row}", held[slot], later, gates, signs[row],
                            en=Cat(adding[3:]).any(), change=change[-1],
-                           sums=[self.sums[slot][lane]
+                           sums=[self.sums.word_select(slot * self.config.lanes + lane,
+                                                       self.config.acc_width)
                                  for lane in range(row, self.config.lanes, self.rows)])
 
         return m
@@ -143,7 +142,7 @@ class FoldedLanes(wiring.Component):
         m.d.sync += four_here.eq(step[here] & (count == self.fold - 1))
         with m.If(step[here]):
             m.d.sync += count.eq(count + 1)
-            m.d.sync += [after.eq(before) for after, before in zip(trits, trits[1:])]
+            m.d.sync += [after.eq(before) for after, before in pairwise(trits)]
             m.d.sync += trits[-1].eq(Cat(decoded))
             with m.If(blank[here]):
                 m.d.sync += trits[-1].eq(0)

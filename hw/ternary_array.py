@@ -219,7 +219,7 @@ class TernaryArray(wiring.Component):
                 last_col.eq(single),
             ]
 
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("Idle"):
                 m.d.comb += self.command.ready.eq(~under_way & ~drain.busy)
                 m.d.sync += [
@@ -278,6 +278,12 @@ class TernaryArray(wiring.Component):
             self.codes.addr.eq(command.code + col),
             self.codes.en.eq(stages[0].step),
         ]
+        if folded:
+            # Whether a step is made is known too late for the memories of many slots. Folded lanes
+            # look at the codes only in the clock in which they arrive.
+            reading = Signal()
+            m.d.sync += reading.eq(~fsm.ongoing("Idle"))
+            m.d.comb += self.codes.en.eq(reading)
         return blank
 
     def _folded_datapath(self, m, stages, blank, drain):
@@ -288,7 +294,7 @@ class TernaryArray(wiring.Component):
             lanes.change.eq(stages[0].change),
             lanes.packed.eq(self.data),
             lanes.codes.eq(self.codes.data),
-            drain.tile.p.sums.eq(lanes.sums),
+            drain.tile.p.sums.as_value().eq(lanes.sums),
         ]
 
     def _datapath(self, m, stages, drain):

@@ -4,7 +4,9 @@ from random import Random
 
 import numpy as np
 import pytest
+from amaranth import signed
 from amaranth.back import rtlil
+from amaranth.lib import data
 
 from bench import simulate
 from trine.firmware.config import PRESETS
@@ -38,6 +40,8 @@ def sums_of(place, config, tiles, *, pause=0.0, seed=0):
                 # Rubbish where there is no column.
                 clocks.append((None, rng.choices(range(-128, 128), k=config.slots), False))
         clocks.append((None, None, True))
+    layout = data.ArrayLayout(data.ArrayLayout(signed(config.acc_width), config.lanes),
+                              config.slots)
     results = []
 
     async def testbench(ctx):
@@ -59,7 +63,7 @@ def sums_of(place, config, tiles, *, pause=0.0, seed=0):
             if change:
                 due.append(now + FoldedLanes.latency)
             if now in due:
-                results.append([list(slot) for slot in ctx.get(dut.sums)])
+                results.append([list(slot) for slot in layout.from_bits(ctx.get(dut.sums))])
             await ctx.tick()
 
     simulate(place(dut), testbench)
