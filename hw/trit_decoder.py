@@ -28,7 +28,7 @@ def _trits(index, n, valid):
 
 
 class TritDecoder(wiring.Component):
-    """Escape-coded byte to five trits, in 20 LUT4 of ECP5.
+    """Escape-coded byte to five trits, in 24 LUT4 of ECP5.
 
     The code is that of :mod:`trine.firmware.packing`. Of the 13 bytes that are no codes, trits 0
     to 2 are zeros.
