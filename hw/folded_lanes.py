@@ -75,7 +75,8 @@ class FoldedLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        step, blank, change = (self._delayed(m, name) for name in ("step", "blank", "change"))
+        step, blank = (self._delayed(m, name, CodeRead.latency) for name in ("step", "blank"))
+        change = self._delayed(m, "change", self.latency - 1)
         trits, codes, four_here = self._gather(m, step, blank, change)
 
         # A four stands for as many clocks as it has rows of lanes; its trits pass by.
@@ -112,10 +113,10 @@ class FoldedLanes(wiring.Component):
         # name: so the signal itself has no layout.
         return data.View(layout, Signal(layout.size, name=name, reset_less=True))
 
-    def _delayed(self, m, name):
-        """Return a strobe of each clock from the one in which it is given."""
+    def _delayed(self, m, name, clocks):
+        """Return a strobe in the clock in which it is given, and in each of ``clocks`` more."""
         strobes = [getattr(self, name),
-                   *(Signal(name=f"{name}_{n}") for n in range(1, self.latency))]
+                   *(Signal(name=f"{name}_{n}") for n in range(1, clocks + 1))]
         for before, after in pairwise(strobes):
             m.d.sync += after.eq(before)
         return strobes
