@@ -6,15 +6,12 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .carry_chain import carry_chain
 from .code_memory import CodeRead
 from .gearbox import Gearbox
+from .trit_add import TritAdd
 from .trit_decoder import Trit, TritDecoder
 
 __all__ = ["FoldedLanes"]
-
-# With A = a, B = b, C = on, D = less: P = A ^ ((B ^ D) & C), G = A: adds b, subtracts it, or skips.
-_INIT = 0x9A6A
 
 
 class FoldedLanes(wiring.Component):
@@ -100,7 +97,7 @@ class FoldedLanes(wiring.Component):
             m.d.sync += later.eq(held[slot])
             for row in range(self.rows):
                 gates = [column[row].nonzero for column in rows]
-                self._lane(m, platform, f"{slot}_{row}", held[slot], later, gates, signs[row],
+                self._lane(m, f"{slot}_{row}", held[slot], later, gates, signs[row],
                            en=Cat(adding[3:]).any(), change=change[-1],
                            sums=[self.sums.word_select(slot * self.config.lanes + lane,
                                                        self.config.acc_width)
@@ -162,14 +159,15 @@ class FoldedLanes(wiring.Component):
 
         pairs = [register(f"pair_{n}", trits[2 * n + 1].negative) for n in range(2)]
         return {
-            "on": [register(f"on_{n}", trits[2 * n].nonzero) for n in range(2)],
-            "less": [register(f"less_{n}", trits[2 * n].nonzero & (
-                trits[2 * n].negative ^ trits[2 * n + 1].negative)) for n in range(2)],
-            "four_less": register("four_less", pairs[0] ^ pairs[1]),
-            "less_sum": register("less_sum", register("four", pairs[1])),
+            "pairs": [Cat(register(f"on_{n}", trits[2 * n].nonzero),
+                          register(f"less_{n}", trits[2 * n].nonzero & (
+                              trits[2 * n].negative ^ trits[2 * n + 1].negative)))
+                      for n in range(2)],
+            "four": Cat(1, register("four_less", pairs[0] ^ pairs[1])),
+            "sum": Cat(1, register("less_sum", register("four", pairs[1]))),
         }
 
-    def _lane(self, m, platform, name, held, later, gates, signs, *, en, change, sums):
+    def _lane(self, m, name, held, later, gates, signs, *, en, change, sums):
         """Add four codes to one of the sums that share these adders, in turn."""
         def register(suffix, width):
             return Signal(signed(width), name=f"{suffix}_{name}", reset_less=True)
@@ -182,15 +180,13 @@ class FoldedLanes(wiring.Component):
             with m.If(~gates[2 * n + 1]):
                 m.d.sync += gated.eq(0)
             pairs.append(register(f"pair_{n}", 9))
-            m.d.sync += pairs[-1].eq(self._add(m, platform, f"pair_{n}_{name}", gated,
-                                               later[2 * n], signs["on"][n], signs["less"][n], 9))
+            m.d.sync += pairs[-1].eq(self._add(m, f"pair_{n}_{name}", gated, later[2 * n],
+                                               signs["pairs"][n], 9))
         four = register("four", 10)
-        m.d.sync += four.eq(self._add(m, platform, f"four_{name}", pairs[1], pairs[0], C(1),
-                                      signs["four_less"], 10))
+        m.d.sync += four.eq(self._add(m, f"four_{name}", pairs[1], pairs[0], signs["four"], 10))
 
         turning = [register(f"sum_{n}", self.config.acc_width) for n in range(self.fold)]
-        total = self._add(m, platform, f"sum_{name}", turning[0], four, C(1), signs["less_sum"],
-                          self.config.acc_width)
+        total = self._add(m, f"sum_{name}", turning[0], four, signs["sum"], self.config.acc_width)
         shown = [register(f"shown_{n}", self.config.acc_width) for n in range(self.fold)]
         for before, after in zip([*turning[1:], total], turning):
             with m.If(change):
@@ -202,16 +198,12 @@ class FoldedLanes(wiring.Component):
                 m.d.sync += shown[n].eq(turning[n])
             m.d.comb += sums[n].eq(shown[n])
 
-    def _add(self, m, platform, name, a, b, on, less, width):
-        """Return ``a + b``, ``a - b`` where ``less``, or ``a`` where not ``on``."""
-        total = Signal(signed(width), name=f"total_{name}")
-        if getattr(platform, "family", None) == "ecp5":
-            # The lowest half carries the 1 of a subtraction in.
-            halves = [(less, less, C(1), C(0)),
-                      *((a[min(n, len(a) - 1)], b[min(n, len(b) - 1)], on, less)
-                        for n in range(width))]
-            m.submodules[f"add_{name}"] = chain = Module()
-            m.d.comb += total.eq(carry_chain(chain, _INIT, halves)[1:])
-        else:
-            m.d.comb += total.eq(a + Mux(on, Mux(less, -b, b), 0))
-        return total
+    def _add(self, m, name, a, b, trit, width):
+        """Return the sum of ``a`` and ``b * trit``."""
+        m.submodules[f"add_{name}"] = adder = TritAdd(width=width, a_width=len(a), b_width=len(b))
+        m.d.comb += [
+            adder.a.eq(a),
+            adder.b.eq(b),
+            adder.trit.eq(trit),
+        ]
+        return adder.o
