@@ -202,7 +202,7 @@ class Core(wiring.Component):
             sequencer.available.eq(reader.available),
             sequencer.data.eq(reader.o_data),
             reader.take.eq(sequencer.take),
-            array.available.eq(reader.available),
+            array.coming.eq(reader.coming),
             array.data.eq(reader.o_data),
             sequencer.array_take.eq(array.take),
         ]

@@ -13,7 +13,7 @@ class Gearbox(wiring.Component):
 
     ``take`` drops bytes of the stream, at most as many as are ``available``; a clock later they
     stand on ``o_data``. Gives ``out_bytes`` every clock as long as a word is offered every clock
-    that it is ready. Outputs are registers, and ``i.ready`` depends on registers only.
+    that it is ready. Outputs are registers; ``coming`` depends on registers only.
 
     Four words wait in a row, one of them perhaps used up.
 
@@ -30,6 +30,8 @@ class Gearbox(wiring.Component):
         Words, the first byte lowest.
     available : :py:`Out(range(4 * word_bytes + 1))`
         Bytes that are here; may exceed ``out_bytes``.
+    coming : :py:`Out(range(4 * word_bytes + 1))`
+        Bytes that are available a clock later, if none are taken in this one.
     take : :py:`In(range(out_bytes + 1))`
         Bytes to drop: never more than ``available``.
     o_data : :py:`Out(8 * out_bytes)`
@@ -58,6 +60,7 @@ class Gearbox(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(8 * word_bytes)),
             "available": Out(range(4 * word_bytes + 1)),
+            "coming": Out(range(4 * word_bytes + 1)),
             "take": In(range(out_bytes + 1)),
             "o_data": Out(8 * out_bytes),
         })
@@ -70,10 +73,23 @@ class Gearbox(wiring.Component):
         valid = [Signal(name=f"valid_{n}") for n in range(4)]
         # Of the next byte in the words. Where it is not in word 0, that is used up.
         offset = Signal(shift + 1)
-        m.d.sync += offset.eq(offset[:shift] + self.take)
+        next_offset = Signal.like(offset)
+        m.d.comb += next_offset.eq(offset[:shift] + self.take)
+        m.d.sync += offset.eq(next_offset)
 
-        # Words move up where there is room.
-        room = offset[shift]
+        # Words move up where there is room, and so close one gap a clock. Whether there is any is
+        # known a clock ahead.
+        used = offset[shift]
+        gaps = Signal(range(5))
+        filled, ready = Signal(), Signal(init=1)
+        m.d.comb += [
+            self.i.ready.eq(ready),
+            gaps.eq(sum(~word for word in valid)),
+            filled.eq(Mux(used, Cat(valid[1:]).all() & self.i.valid,
+                          (gaps == 0) | ((gaps == 1) & self.i.valid))),
+        ]
+        m.d.sync += ready.eq(next_offset[shift] | ~filled)
+        room = used
         for n in range(4):
             above, above_valid = ((words[n + 1], valid[n + 1]) if n < 3 else
                                   (self.i.payload, self.i.valid))
@@ -81,7 +97,6 @@ class Gearbox(wiring.Component):
             with m.If(room):
                 m.d.sync += words[n].eq(above)
                 m.d.sync += valid[n].eq(above_valid)
-        m.d.comb += self.i.ready.eq(room)
 
         # Only words in a row count, as they are before they move. What is known early is
         # subtracted first.
@@ -89,9 +104,8 @@ class Gearbox(wiring.Component):
         for n in range(4):
             with m.If(Cat(valid[:n + 1]).all()):
                 m.d.comb += in_row.eq(n + 1)
-        here = Signal.like(self.available)
-        m.d.comb += here.eq((in_row << shift) - offset)
-        m.d.sync += self.available.eq(here - self.take)
+        m.d.comb += self.coming.eq((in_row << shift) - offset)
+        m.d.sync += self.available.eq(self.coming - self.take)
 
         # Wide shifts first: fewest multiplexers.
         window = Cat(words)

@@ -55,7 +55,7 @@ class TapeReader(wiring.Component):
         Strobe: the flush is complete.
     tape, data, cancel, idle
         The tape port of the memory, see :class:`MemorySignature`.
-    o_data, available, take
+    o_data, available, coming, take
         The bytes, see :class:`Gearbox`.
     memory_beat : :py:`Out(1)`
         Strobe: a beat of the tape came from the memory.
@@ -87,6 +87,7 @@ class TapeReader(wiring.Component):
             "idle": In(1),
             "o_data": self._gearbox.signature.members["o_data"],
             "available": self._gearbox.signature.members["available"],
+            "coming": self._gearbox.signature.members["coming"],
             "take": self._gearbox.signature.members["take"],
             "memory_beat": Out(1),
             "starved": Out(1),
@@ -103,6 +104,7 @@ class TapeReader(wiring.Component):
         m.d.comb += [
             self.o_data.eq(gearbox.o_data),
             self.available.eq(gearbox.available),
+            self.coming.eq(gearbox.coming),
             gearbox.take.eq(self.take),
         ]
 

@@ -58,8 +58,8 @@ class TernaryArray(wiring.Component):
         Rows and columns of the matrix (1 or more) and where the codes begin. Taken when idle.
     active : :py:`In(slots)`
         Slots whose sums are wanted. Does not change while ``busy``.
-    available : :py:`In(range(4 * word_bytes + 1))`
-        Bytes of the tape at hand, as the :class:`Gearbox` counts them.
+    coming : :py:`In(range(4 * word_bytes + 1))`
+        Bytes of the tape that are at hand a clock later, as the :class:`Gearbox` counts them.
     data : :py:`In(8 * step_bytes)`
         The bytes, a clock after they are taken, the first lowest.
     take : :py:`Out(range(step_bytes + 1))`
@@ -101,7 +101,7 @@ class TernaryArray(wiring.Component):
         super().__init__({
             "command": In(stream.Signature(ArrayCommand)),
             "active": In(config.slots),
-            "available": In(range(4 * config.word_bytes + 1)),
+            "coming": In(range(4 * config.word_bytes + 1)),
             "data": In(8 * config.step_bytes),
             "take": Out(range(config.step_bytes + 1)),
             "codes": Out(CodeRead(config)),
@@ -181,6 +181,7 @@ class TernaryArray(wiring.Component):
         low = rows_left[:len(rows)]
         next_last = ~rows_left[len(rows):].any() & (low <= lanes)
         last_bytes = Signal.like(bytes_)
+        next_bytes = Mux(next_last, last_bytes, step_bytes)
         m.d.sync += rows_left.eq(command.rows - next_row)
         with m.Switch(low):
             for n in range(1, lanes + 1):
@@ -190,6 +191,14 @@ class TernaryArray(wiring.Component):
         # A tile may be sent to the shadow when that is empty and no other is on its way there.
         under_way = Signal()
         m.d.comb += under_way.eq(Cat(stage.finish for stage in stages[1:]).any())
+
+        # Whether this clock makes a step with trits: known a clock ahead, for all that hangs on it.
+        stepping = Signal()
+        m.d.sync += stepping.eq(0)
+        m.d.comb += [
+            stages[0].step.eq(stepping),
+            self.take.eq(Mux(stepping, bytes_, 0)),
+        ]
 
         # Steps that fill up the last few columns.
         folded, fold_bits = self.folded(self.config), exact_log2(FoldedLanes.fold)
@@ -212,14 +221,14 @@ class TernaryArray(wiring.Component):
                 last.eq(next_last),
                 row.eq(next_row),
                 rows.eq(Mux(next_last, low, lanes)),
-                bytes_.eq(Mux(next_last, last_bytes, step_bytes)),
+                bytes_.eq(next_bytes),
                 next_row.eq(next_row + lanes),
                 col.eq(0),
                 second.eq(2),
                 last_col.eq(single),
             ]
 
-        with m.FSM() as fsm:
+        with m.FSM():
             with m.State("Idle"):
                 m.d.comb += self.command.ready.eq(~under_way & ~drain.busy)
                 m.d.sync += [
@@ -240,18 +249,16 @@ class TernaryArray(wiring.Component):
                 with m.Else():
                     m.d.comb += stages[0].change.eq(1)
                     begin_tile()
-                    m.next = "Step"
                     with m.If(started):
                         finish_tile()
-                        with m.If(last):
-                            m.next = "Idle"
+                    with m.If(started & last):
+                        m.next = "Idle"
+                    with m.Else():
+                        m.d.sync += stepping.eq(self.coming >= next_bytes)
+                        m.next = "Step"
 
             with m.State("Step"):
-                with m.If(self.available >= bytes_):
-                    m.d.comb += [
-                        stages[0].step.eq(1),
-                        self.take.eq(bytes_),
-                    ]
+                with m.If(stepping):
                     m.d.sync += [
                         col.eq(col + 1),
                         second.eq(second + 1),
@@ -262,8 +269,11 @@ class TernaryArray(wiring.Component):
                         if folded:
                             with m.If(ragged):
                                 m.next = "Fill"
+                    with m.Else():
+                        m.d.sync += stepping.eq(self.coming >= bytes_ << 1)
                 with m.Else():
                     m.d.comb += self.starved.eq(1)
+                    m.d.sync += stepping.eq(self.coming >= bytes_)
 
             if folded:
                 with m.State("Fill"):
@@ -278,12 +288,6 @@ class TernaryArray(wiring.Component):
             self.codes.addr.eq(command.code + col),
             self.codes.en.eq(stages[0].step),
         ]
-        if folded:
-            # Whether a step is made is known too late for the memories of many slots. Folded lanes
-            # look at the codes only in the clock in which they arrive.
-            reading = Signal()
-            m.d.sync += reading.eq(~fsm.ongoing("Idle"))
-            m.d.comb += self.codes.en.eq(reading)
         return blank
 
     def _folded_datapath(self, m, stages, blank, drain):

@@ -29,13 +29,15 @@ def play(dut, stream, takes, *, stall=0.0, seed=0):
             ctx.set(dut.i.valid, 0)
 
     async def sink(ctx):
-        position = 0
+        position, before, take = 0, 0, 0
         while position < len(stream):
             assert len(history) < 50 * len(stream), "the stream does not end"
             available = ctx.get(dut.available)
+            assert available == before - take
             take = takes(available)
             ctx.set(dut.take, take)
             history.append(take)
+            before = ctx.get(dut.coming)
             await ctx.tick()
             shown = ctx.get(dut.o_data).to_bytes(dut.out_bytes, "little")
             valid = min(available, dut.out_bytes)

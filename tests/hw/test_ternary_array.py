@@ -42,24 +42,25 @@ class Tape:
         dut, available = self.dut, 0
         taken = 0xA5
         while True:
+            coming = available
             if self.rng.random() >= self.starve:
                 # Bytes arrive; those that are there stay.
                 most = min(4 * dut.config.word_bytes, len(self.data) - self.taken)
-                available = self.rng.randint(available, most) if self.starve else most
+                coming = self.rng.randint(available, most) if self.starve else most
             # Behind what is available, rubbish.
-            coming = self.data[self.taken:self.taken + available].ljust(dut.config.step_bytes,
-                                                                        b"\xa5")
-            ctx.set(dut.available, available)
+            shown = self.data[self.taken:self.taken + available].ljust(dut.config.step_bytes,
+                                                                       b"\xa5")
+            ctx.set(dut.coming, coming)
             # They show a clock after they are taken.
             ctx.set(dut.data, taken)
-            taken = int.from_bytes(coming[:dut.config.step_bytes], "little")
+            taken = int.from_bytes(shown[:dut.config.step_bytes], "little")
             _, _, take, *strobes = await ctx.tick().sample(
                 dut.take, dut.step, dut.starved, dut.blocked, dut.busy)
             assert take <= available
             assert sum(strobes[:3]) <= 1 and bool(take) <= strobes[0]
             self.strobes.append(tuple(strobes))
             self.taken += take
-            available -= take
+            available = coming - take
 
 
 def code_memory(dut, codes):
@@ -234,7 +235,7 @@ class Rack(wiring.Component):
         connect(m, command=flipped(self.command), array=array.command)
         connect(m, array=array.sums, sums=flipped(self.sums))
         m.d.comb += [
-            array.available.eq(gearbox.available),
+            array.coming.eq(gearbox.coming),
             array.data.eq(gearbox.o_data),
             gearbox.take.eq(array.take),
             array.active.eq(self.active),
