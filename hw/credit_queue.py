@@ -73,10 +73,13 @@ class CreditQueue(wiring.Component):
         m.d.sync += [
             write.addr.eq(write.addr + self.i.valid),
             read.addr.eq(read.addr + take),
-            arrived.eq(arrived + self.i.valid - take),
-            begun.eq(begun + self.begin - take),
             # One more begins in this clock, and one in the next.
             self.room.eq(begun < _BEGUN - 1),
         ]
+
+        # The sink's answer is late: it only decides whether they change.
+        for number, more in (arrived, self.i.valid), (begun, self.begin):
+            with m.If(more != take):
+                m.d.sync += number.eq(Mux(more, number + 1, number - 1))
 
         return m
