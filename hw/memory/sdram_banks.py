@@ -125,24 +125,27 @@ class SDRAMBanks(wiring.Component):
         rows_read = rows.read_port(domain="comb")
         rows_write = rows.write_port()
         is_open = Signal(geometry.banks)
-        hit = Signal()
+        hit = is_open.bit_select(bank, 1) & (rows_read.data == row)
         closed = Signal()
         m.d.comb += [
             rows_read.addr.eq(bank),
             rows_write.addr.eq(bank),
             rows_write.data.eq(row),
         ]
-        m.d.sync += hit.eq(is_open.bit_select(bank, 1) & (rows_read.data == row))
         m.d.sync += closed.eq(~is_open.bit_select(bank, 1))
         in_use = ((waiting & (burst.p.bank == bank))
                   | (self.running & (self.running_bank == bank)))
 
         m.d.comb += [self.command.eq(Command.NOP), self.ba.eq(bank), self.a.eq(row)]
 
+        # The request's row is open or about to be: a flip-flop, for much hangs on `ready`.
+        passing = Signal()
+        m.d.comb += request.ready.eq(passing & ~waiting)
+
         def pass_on():
             with m.If(~waiting):
-                m.d.comb += request.ready.eq(1)
                 m.d.sync += [
+                    passing.eq(0),
                     waiting.eq(1),
                     opened.eq(0),
                     burst.p.col.eq(col),
@@ -160,6 +163,7 @@ class SDRAMBanks(wiring.Component):
                 m.d.sync += is_open.bit_select(bank, 1).eq(1)
                 m.d.sync += wait.start(cycles.rrd)
                 m.d.sync += opening.start(cycles.rcd)
+                m.d.sync += passing.eq(1)
                 m.next = "Pass-On"
 
         restarting = Signal()
@@ -204,6 +208,7 @@ class SDRAMBanks(wiring.Component):
                 with m.Elif(due):
                     m.next = "Precharge-All"
                 with m.Elif(request.valid):
+                    m.d.sync += passing.eq(hit)
                     m.next = "Decide"
             with m.State("Restart"):
                 with m.If(~waiting & ~self.running & self.recovered):
@@ -211,7 +216,7 @@ class SDRAMBanks(wiring.Component):
                                  refreshes_left.eq(self.init_refreshes)]
                     m.next = "Precharge-All"
             with m.State("Decide"):
-                with m.If(hit):
+                with m.If(passing):
                     pass_on()
                 with m.Elif(closed):
                     activate()
