@@ -58,10 +58,12 @@ class ElementIssue(wiring.Component):
     slots : :py:`In(config.slots)`
         Slots that take part, at least one, with ``start``.
     scaled : :py:`In(1)`
-        Elements wait for their slot's bit in ``loaded``, and sums for ``all_loaded``. Constant
-        like the command.
-    loaded, all_loaded : :py:`In(config.slots)`, :py:`In(1)`
-        Slots whose scalar is there.
+        Elements wait for their slot's scalar, and sums for ``all_loaded``. Constant like the
+        command.
+    loaded : :py:`In(1)`
+        Strobe: one more slot's scalar is there, in the order of slots.
+    all_loaded : :py:`In(1)`
+        They are all there.
     chained : :py:`In(1)`
         INTERPOLATE reads the state of the slot before: of ``source`` for the first slot, then of
         each slot for the next. Constant like the command.
@@ -88,7 +90,7 @@ class ElementIssue(wiring.Component):
             "start": In(1),
             "slots": In(config.slots),
             "scaled": In(1),
-            "loaded": In(config.slots),
+            "loaded": In(1),
             "all_loaded": In(1),
             "chained": In(1),
             "source": In(range(config.slots)),
@@ -137,6 +139,14 @@ class ElementIssue(wiring.Component):
         lane, pause = Signal(lane_bits), Signal(lanes - 1)
         m.submodules.walk = walk = SlotWalk(slots=self.config.slots)
 
+        # Slots whose scalar is there and whose elements are not all issued, less one: the sign is
+        # the answer.
+        ahead = Signal(range(-1, self.config.slots), init=-1)
+        with m.If(self.loaded != self.slot_ends):
+            m.d.sync += ahead.eq(Mux(self.loaded, ahead + 1, ahead - 1))
+        with m.If(self.start):
+            m.d.sync += ahead.eq(-1)
+
         there, free, piece, whole, last = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             free.eq(issuing & ~self.hold & ~pause[:1].any()),
@@ -146,7 +156,7 @@ class ElementIssue(wiring.Component):
             piece.eq((self.fill.valid & self.fill.ready) | (self.loads.valid & self.loads.ready)),
             whole.eq((lane == lanes - 1) | (count_last & (lane == last_lane))),
             there.eq((piece & whole) | (self.sums.valid & self.sums.ready)
-                     | (free & counting & (~self.scaled | (self.loaded & walk.bit).any()))),
+                     | (free & counting & (~self.scaled | ~ahead[-1]))),
             last.eq(Mux(summing, self.sums.p.last, count_last & walk.last)),
         ]
         m.d.sync += pause.eq(Mux(there & paced, -1, pause >> 1))

@@ -38,8 +38,10 @@ class ScalarOperands(wiring.Component):
         Register that is read.
     scalar_m, scalar_e, scalar_pending : :py:`In(31)`, :py:`In(signed(10))`, :py:`In(1)`
         Its mantissa and exponent, and whether it is about to change, two clocks later.
-    loaded : :py:`Out(slots)`
-        Slots whose scalar is there.
+    loaded : :py:`Out(1)`
+        Strobe: one more slot's scalar is there, in the order of slots.
+    all_loaded : :py:`Out(1)`
+        They are all there.
     slot : :py:`In(range(slots))`
         Slot of an element.
     factor : :py:`Out(FACTOR)`
@@ -47,7 +49,7 @@ class ScalarOperands(wiring.Component):
         by ``shift``, or where ``left`` limited. A shift of 64 or more has become a mantissa of 0.
     """
 
-    #: Clocks from `start` to `loaded`, for each active slot, where nothing is pending.
+    #: Clocks from `start` to `all_loaded`, for each active slot, where nothing is pending.
     latency = 3
 
     def __init__(self, *, slots):
@@ -62,7 +64,8 @@ class ScalarOperands(wiring.Component):
             "scalar_m": In(31),
             "scalar_e": In(signed(10)),
             "scalar_pending": In(1),
-            "loaded": Out(slots),
+            "loaded": Out(1),
+            "all_loaded": Out(1),
             "slot": In(range(slots)),
             "factor": Out(FACTOR),
         })
@@ -77,21 +80,20 @@ class ScalarOperands(wiring.Component):
         # What is read now belongs to the address of two clocks ago: that address has to be as old.
         m.submodules.walk = walk = SlotWalk(slots=self.slots)
         age = Signal(range(3))
-        taken = Signal()
         m.d.comb += [
             walk.begin.eq(self.start),
             walk.mask.eq(self.active),
-            walk.step.eq(taken),
+            walk.step.eq(self.loaded),
             self.scalar_slot.eq(walk.slot),
             self.scalar_reg.eq(self.reg),
-            taken.eq(walk.valid & (age == 2) & ~self.scalar_pending),
+            self.loaded.eq(walk.valid & (age == 2) & ~self.scalar_pending),
         ]
         with m.If(walk.valid & (age != 2)):
             m.d.sync += age.eq(age + 1)
-        with m.If(taken):
-            m.d.sync += [age.eq(0), self.loaded.eq(self.loaded | walk.bit)]
+        with m.If(self.loaded):
+            m.d.sync += [age.eq(0), self.all_loaded.eq(walk.last)]
         with m.If(self.start):
-            m.d.sync += [age.eq(0), self.loaded.eq(0)]
+            m.d.sync += [age.eq(0), self.all_loaded.eq(0)]
 
         # The shift is -e. What is compared with it is looked up in e itself: negating takes longer.
         e = self.scalar_e
@@ -103,7 +105,7 @@ class ScalarOperands(wiring.Component):
             entry.left.eq(~e[9] & e.any()),
             write.addr.eq(walk.slot),
             write.data.eq(entry),
-            write.en.eq(taken),
+            write.en.eq(self.loaded),
         ]
 
         m.d.comb += read.addr.eq(self.slot)

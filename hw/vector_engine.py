@@ -214,7 +214,7 @@ class VectorEngine(wiring.Component):
             issue.slots.eq(Mux(filling, 1, active)),
             issue.scaled.eq(scaled),
             issue.loaded.eq(scalars.loaded),
-            issue.all_loaded.eq(~scaled | (scalars.loaded | ~active).all()),
+            issue.all_loaded.eq(~scaled | scalars.all_loaded),
             issue.chained.eq(self.chained),
             issue.source.eq(self.source),
             issue.hold.eq(hold | settling),

@@ -146,7 +146,7 @@ def test_waits_for_the_scalar_of_its_slot():
         await ctx.tick()
         ctx.set(dut.start, 0)
         for cycle in range(20):
-            ctx.set(dut.loaded, 0b110 if cycle >= 10 else 0b010 if cycle >= 4 else 0)
+            ctx.set(dut.loaded, cycle in (3, 9))
             _, _, valid, e = await ctx.tick().sample(dut.element.valid, dut.element.payload)
             if valid:
                 elements.append((cycle, plain(e)["slot"]))

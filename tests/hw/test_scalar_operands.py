@@ -38,11 +38,13 @@ async def fetch(ctx, dut, reg, active):
     await ctx.tick()
     ctx.set(dut.start, 0)
     ctx.set(dut.reg, reg)
-    clocks = 0
-    while ctx.get(dut.loaded) != active:
+    clocks = loaded = 0
+    while not ctx.get(dut.all_loaded):
+        loaded += ctx.get(dut.loaded)
         await ctx.tick()
         clocks += 1
         assert clocks < 500
+    assert loaded == active.bit_count()
     return clocks
 
 
