@@ -77,7 +77,8 @@ class SamplerPort(wiring.Component):
                      self.sampled.crc.eq(self.crc[self.feed_slot])]
 
         # Settings and results of each slot: 16 places for each register.
-        m.submodules.settings_file = file = RegisterFile()
+        several = slots > 1
+        m.submodules.settings_file = file = RegisterFile(delay=int(several))
         connect(m, flipped(self.settings), file.bus)
         place = file.addr[:exact_log2(SLOTS)]
 
@@ -89,16 +90,23 @@ class SamplerPort(wiring.Component):
                 self.keep[n].eq((mode[n] & SampleMode.CANDIDATES).any()),
             ]
         settings = {"SAMPLE_MODE": mode, "BETA": self.beta, "SEED": self.seed}
-        results = {"CRC": self.crc, "CANDIDATE_COUNT": self.count}
+        registers = {**settings, "CRC": self.crc, "CANDIDATE_COUNT": self.count}
+        # Of many slots one is chosen first, and of the registers one in the next clock.
+        at_place = {}
+        for name, values in registers.items():
+            at_place[name] = value = Value.cast(values[place])
+            if several:
+                at_place[name] = Signal.like(value, name=f"chosen_{name.lower()}", reset_less=True)
+                m.d.sync += at_place[name].eq(value)
         with m.If(place < slots):
             with m.Switch(file.addr >> exact_log2(SLOTS)):
-                for name, values in {**settings, **results}.items():
+                for name, values in registers.items():
                     page = address(name, 0) - PAGES["sampler"].address
                     with m.Case(page >> exact_log2(SLOTS)):
-                        m.d.comb += file.word.eq(values[place])
+                        m.d.comb += file.word.eq(at_place[name])
                         if name == "CANDIDATE_COUNT":
                             m.d.comb += file.word.eq(
-                                Mux(self.keep.bit_select(place, 1), values[place], 0))
+                                Mux(self.keep.bit_select(place, 1), at_place[name], 0))
                         if name in settings:
                             with m.If(file.write):
                                 m.d.sync += values[place].eq(file.data)
