@@ -25,7 +25,7 @@ class FrameReceiver(wiring.Component):
     frame : :py:`Out(stream.Signature(range(BODY_MAX)))`
         Length of the next whole frame without its CRC, at least 2.
     bytes : :py:`Out(stream.Signature(8))`
-        That many bytes, for each length taken.
+        That many bytes, for each length taken, one in three clocks at most.
     dropped : :py:`Out(16)`
         Damaged frames so far; stops at 65535.
 
@@ -92,32 +92,31 @@ class FrameReceiver(wiring.Component):
                     m.d.sync += self.dropped.eq(self.dropped + 1)
                 m.next = "Collect"
 
-        # From the buffers, through the block RAM's register and one more before any logic.
+        # From the buffers. A byte stands in the register behind the memory two clocks after its
+        # address: without an enable on the way, that register is the block RAM's own.
         source = Signal()
         at = Signal(range(BODY_MAX))
         end = Signal(range(BODY_MAX))
         reading = Signal()
-        fetched = Signal()
-        send = Signal()
-        fetch = Signal()
+        read = Signal()
+        byte = Signal(8, reset_less=True)
         m.d.comb += [
             self.frame.valid.eq(full.bit_select(source, 1) & ~reading),
             self.frame.payload.eq(lengths[source]),
-            send.eq(self.bytes.ready | ~self.bytes.valid),
-            fetch.eq(send | ~fetched),
             get.addr.eq(Cat(at[:len(get.addr) - 1], source)),
-            get.en.eq(fetch),
+            self.bytes.payload.eq(byte),
+        ]
+        m.d.sync += [
+            byte.eq(get.data),
+            read.eq(reading),
+            self.bytes.valid.eq(read),
         ]
         with m.If(self.frame.valid & self.frame.ready):
             m.d.sync += [reading.eq(1), at.eq(0), end.eq(self.frame.payload - 1)]
-        with m.If(send):
-            m.d.sync += [self.bytes.valid.eq(fetched), self.bytes.payload.eq(get.data)]
-        with m.If(fetch):
-            m.d.sync += fetched.eq(reading)
-            with m.If(reading):
-                m.d.sync += at.eq(at + 1)
-                with m.If(at == end):
-                    m.d.sync += [reading.eq(0), source.eq(~source)]
-                    m.d.sync += full.bit_select(source, 1).eq(0)
+        with m.If(self.bytes.valid & self.bytes.ready):
+            m.d.sync += [read.eq(0), self.bytes.valid.eq(0), at.eq(at + 1)]
+            with m.If(at == end):
+                m.d.sync += [reading.eq(0), source.eq(~source)]
+                m.d.sync += full.bit_select(source, 1).eq(0)
 
         return m
