@@ -258,7 +258,7 @@ class MemoryMover(wiring.Component):
                     m.next = "Finish-Command"
 
             with m.State("Finish-Command"):
-                with m.If(loader.idle & ~border.o.valid):
+                with m.If(loader.idle):
                     m.next = "Take-Command"
 
         return m

@@ -174,8 +174,11 @@ class Sequencer(wiring.Component):
                 (kind != Kind.SCALAR) & (kind != Kind.END) & (kind != Kind.UNDEFINED))
         fill_left = Signal.like(decoder.vector.length)
 
+        shown, last_fill = Signal(), Signal()  # a constant of FILL shows; it is the last one
+        m.d.comb += self.fill.valid.eq(shown)
+
         def fail(code):
-            m.d.sync += [error.eq(code), offering.eq(0), scalar_offering.eq(0)]
+            m.d.sync += [error.eq(code), offering.eq(0), scalar_offering.eq(0), shown.eq(0)]
             m.next = "Stay-Failed"
 
         def starve(waits=1):
@@ -287,9 +290,7 @@ class Sequencer(wiring.Component):
 
             with m.State("Pass-Constants"):
                 # They show when nothing was taken a clock ago.
-                shown, last_fill = Signal(), Signal()
                 m.d.sync += [shown.eq(self.available >= 2), last_fill.eq(fill_left == 1)]
-                m.d.comb += self.fill.valid.eq(shown)
                 with m.If(~shown):
                     starve(self.available < 2)
                 with m.Elif(self.fill.ready):
