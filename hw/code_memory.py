@@ -22,11 +22,8 @@ class CodeRead(wiring.Signature):
     -------
     addr : :py:`Out(range(code_words))`
         Column.
-    en : :py:`Out(1)`
-        Read it.
     data : :py:`In(data.ArrayLayout(signed(8), slots))`
-        The column's code in each slot, two clocks after ``addr`` and ``en``, and until two clocks
-        after the next ``en``.
+        The column's code in each slot, two clocks later.
     """
 
     #: Clocks from ``addr`` to ``data``.
@@ -35,7 +32,6 @@ class CodeRead(wiring.Signature):
     def __init__(self, config):
         super().__init__({
             "addr": Out(range(config.code_words)),
-            "en": Out(1),
             "data": In(data.ArrayLayout(signed(8), config.slots)),
         })
 
@@ -44,7 +40,7 @@ class CodeMemory(wiring.Component):
     """``code_words`` codes for each slot: one block RAM a slot for 2,048 of them.
 
     A row is ``vector_lanes`` codes, which are written together and read one by one. Read and write
-    share the address, so a read during a write is not carried out. No instruction does both.
+    share the address, so a read during a write means nothing. No instruction does both.
 
     Parameters
     ----------
@@ -74,17 +70,13 @@ class CodeMemory(wiring.Component):
         # and 44 registers each, to define what a collision reads.
         lanes = self.config.vector_lanes
         lane_bits = exact_log2(lanes)
-        addr, en = Signal.like(self.write.p.row), Signal()
-        m.d.comb += [
-            addr.eq(Mux(self.write.valid, self.write.p.row, self.read.addr[lane_bits:])),
-            en.eq(self.read.en & ~self.write.valid),
-        ]
+        addr = Signal.like(self.write.p.row)
+        m.d.comb += addr.eq(
+            Mux(self.write.valid, self.write.p.row, self.read.addr[lane_bits:]))
 
         # The code's place in the row goes along with the row.
         lane, later_lane = Signal(lane_bits), Signal(lane_bits)
-        m.d.sync += later_lane.eq(lane)
-        with m.If(en):
-            m.d.sync += lane.eq(self.read.addr)
+        m.d.sync += [lane.eq(self.read.addr), later_lane.eq(lane)]
 
         for slot in range(self.config.slots):
             row = data.ArrayLayout(signed(8), lanes)
@@ -99,13 +91,11 @@ class CodeMemory(wiring.Component):
                 write.en.eq(Cat(1, self.write.p.more) & here.replicate(lanes)),
                 read.addr.eq(addr),
             ]
-            # The block RAM's own register. It is slow to put its data out: nothing else fits into
-            # that clock.
-            held = Signal(row, name=f"held_{slot}", reset_less=True)
-            codes = Signal(row, name=f"codes_{slot}")
-            with m.If(en):
-                m.d.sync += held.eq(read.data)
-            m.d.sync += codes.eq(held)
+            # Both registers are the block RAM's own, for there is no enable. Without the second one
+            # it is slow to put its data out, and many of them lie far from the array.
+            shown = Signal(row, name=f"shown_{slot}", reset_less=True)
+            codes = Signal(row, name=f"codes_{slot}", reset_less=True)
+            m.d.sync += [shown.eq(read.data), codes.eq(shown)]
             m.d.comb += self.read.data[slot].eq(codes.as_value().word_select(later_lane, 8))
 
         return m

@@ -286,7 +286,6 @@ class TernaryArray(wiring.Component):
             self.busy.eq(~self.command.ready),
             self.step.eq(stages[0].step),
             self.codes.addr.eq(command.code + col),
-            self.codes.en.eq(stages[0].step),
         ]
         return blank
 

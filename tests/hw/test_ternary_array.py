@@ -64,15 +64,13 @@ class Tape:
 
 
 def code_memory(dut, codes):
-    """Model of the code memory: two clocks, and holds its data."""
+    """Model of the code memory: two clocks."""
     async def testbench(ctx):
         first = second = [0] * dut.config.slots
         while True:
             ctx.set(dut.codes.data, second)
-            _, _, addr, en = await ctx.tick().sample(dut.codes.addr, dut.codes.en)
-            second = first
-            if en:
-                first = codes[:, addr].tolist()
+            _, _, addr = await ctx.tick().sample(dut.codes.addr)
+            first, second = codes[:, addr % codes.shape[1]].tolist(), first
     return testbench
 
 
