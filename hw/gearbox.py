@@ -75,7 +75,14 @@ class Gearbox(wiring.Component):
         offset = Signal(shift + 1)
         next_offset = Signal.like(offset)
         m.d.comb += next_offset.eq(offset[:shift] + self.take)
-        m.d.sync += offset.eq(next_offset)
+        # The same in words, rounded up, and the bytes left in the last of these: for the count.
+        begun = Signal(range(3))
+        left = Signal(shift)
+        m.d.sync += [
+            offset.eq(next_offset),
+            begun.eq(next_offset[shift] + next_offset[:shift].any()),
+            left.eq(-next_offset),
+        ]
 
         # Words move up where there is room, and so close one gap a clock. Whether there is any is
         # known a clock ahead.
@@ -98,13 +105,12 @@ class Gearbox(wiring.Component):
                 m.d.sync += words[n].eq(above)
                 m.d.sync += valid[n].eq(above_valid)
 
-        # Only words in a row count, as they are before they move. What is known early is
-        # subtracted first.
+        # Only words in a row count, as they are before they move.
         in_row = Signal(range(5))
         for n in range(4):
             with m.If(Cat(valid[:n + 1]).all()):
                 m.d.comb += in_row.eq(n + 1)
-        m.d.comb += self.coming.eq((in_row << shift) - offset)
+        m.d.comb += self.coming.eq(Cat(left, in_row - begun))
         m.d.sync += self.available.eq(self.coming - self.take)
 
         # Wide shifts first: fewest multiplexers.
