@@ -68,7 +68,7 @@ class TokenFeed(wiring.Component):
     """
 
     #: Clocks from ``slot`` until what is done for it.
-    delay = 3
+    delay = 4
 
     def __init__(self, *, config):
         self.config = config

@@ -34,8 +34,7 @@ class TokenQueue(wiring.Component):
     slot : :py:`In(range(config.slots))`
         Whose queue is looked at.
     token : :py:`Out(TOKEN_BITS)`
-        Oldest token of the slot's queue, two clocks after ``slot`` or a change of the queue. Block
-        RAM is slow to put it out: it should go into a register.
+        Oldest token of the slot's queue, three clocks after ``slot`` or a change of the queue.
     pop : :py:`In(1)`
         Drops the slot's oldest token, which has been there for a clock; only where ``filled``.
 
@@ -43,7 +42,7 @@ class TokenQueue(wiring.Component):
     """
 
     #: Clocks from ``slot`` to ``token``.
-    latency = 2
+    latency = 3
 
     def __init__(self, *, config):
         self.config = config
@@ -86,9 +85,10 @@ class TokenQueue(wiring.Component):
 
         # The oldest token, and its place in registers.
         oldest, selected = Signal.like(reads[0]), Signal(slots)
-        m.d.sync += [oldest.eq(reads[self.slot]), selected.eq(1 << self.slot)]
-        m.d.comb += [storage.r_addr.eq(Cat(oldest[:-1], self.slot)),
-                     self.token.eq(storage.r_data)]
+        row = Signal.like(storage.r_data, reset_less=True)  # the block RAM's own output register
+        m.d.sync += [oldest.eq(reads[self.slot]), selected.eq(1 << self.slot),
+                     row.eq(storage.r_data)]
+        m.d.comb += [storage.r_addr.eq(Cat(oldest[:-1], self.slot)), self.token.eq(row)]
 
         for slot in range(slots):
             with m.If(file.write & (file.addr == slot) & ~full[slot]):
