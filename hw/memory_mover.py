@@ -140,12 +140,12 @@ class MemoryMover(wiring.Component):
                 m.d.sync += slot_done.eq(ended | at_end)
                 m.d.sync += chunk_done.eq(ended | at_end | (ahead[:chunk_bits] == 0))
 
-        # LOAD: beats, of which two can wait, to halves. From the border on nothing leads back to
-        # the memory in the same clock.
-        m.submodules.border = border = SkidBuffer(16)
+        # LOAD: beats, of which two can wait, to halves, to elements. The border is there because
+        # the way from the vector engine is long, and all of the loader waits for it.
         m.submodules.loader = loader = ElementLoader()
-        connect(m, border.o, loader.i)
-        connect(m, loader.o, flipped(self.loads))
+        m.submodules.border = border = SkidBuffer(signed(32))
+        connect(m, loader.o, border.i)
+        connect(m, border.o, flipped(self.loads))
         reading = Signal()
         read = Signal()
         beat, spare = Signal(8 * config.memory_bytes), Signal(8 * config.memory_bytes)
@@ -153,9 +153,9 @@ class MemoryMover(wiring.Component):
         m.d.comb += [
             loader.wide.eq(command.wide),
             loader.shift.eq(command.shift),
-            border.i.payload.eq(beat[:16]),
-            border.i.valid.eq(reading & here & ~ended),
-            read.eq(reading & here & border.i.ready),
+            loader.i.payload.eq(beat[:16]),
+            loader.i.valid.eq(reading & here & ~ended),
+            read.eq(reading & here & loader.i.ready),
             memory.rdata.ready.eq(~spare_here),
         ]
         with m.If(read):
@@ -258,7 +258,7 @@ class MemoryMover(wiring.Component):
                     m.next = "Finish-Command"
 
             with m.State("Finish-Command"):
-                with m.If(loader.idle):
+                with m.If(loader.idle & ~border.o.valid):
                     m.next = "Take-Command"
 
         return m
