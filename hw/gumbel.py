@@ -64,11 +64,14 @@ class Gumbel(wiring.Component):
         stages = Signal(8)
         m.d.sync += stages.eq(Cat(step[-1], stages))
 
-        # Place of the leading one, by halves: of 32 bits, 16, then 8, 4, 2.
+        # Place of the leading one: of four bytes, then by halves.
         c, b = y, z
-        below = Signal(31)
-        # Where it is zero, which golden makes a one, the halves find place 0 as well.
+        below = Signal(32)
+        # Where it is zero, which golden makes a one, place 0 is found as well.
         m.d.comb += below.eq(Mux(c[31], ~c[:31], c[:31]))
+        octets = [below[first:first + 8] for first in range(0, 32, 8)]
+        some = [octet.any() for octet in octets]
+        high = some[3] | some[2]
 
         def half(bits):
             middle = len(bits) // 2
@@ -79,10 +82,14 @@ class Gumbel(wiring.Component):
         rest = Signal(8, reset_less=True)
         octave, byte = Signal(2, reset_less=True), Signal(8, reset_less=True)
         with m.If(stages[0]):
-            bit_4, remaining = half(Cat(below, Const(0, 1)))
-            bit_3, remaining = half(remaining)
-            m.d.sync += [octave.eq(Cat(bit_3, bit_4)), byte.eq(remaining), side.eq(c[31]),
-                         part.eq(b[8:12]), rest.eq(b[:8])]
+            m.d.sync += [
+                octave.eq(Cat(Mux(high, some[3], some[1]), high)),
+                byte.eq(Mux(high, Mux(some[3], octets[3], octets[2]),
+                            Mux(some[1], octets[1], octets[0]))),
+                side.eq(c[31]),
+                part.eq(b[8:12]),
+                rest.eq(b[:8]),
+            ]
 
         # The table's entry and the next one, and the point between them.
         m.submodules.table = table = Memory(shape=signed(18), depth=len(GUMBEL), init=GUMBEL)
