@@ -28,7 +28,7 @@ synth_ecp5 -nowidelut -top top -run map_gates:
 #: that fills a tenth of the device spread out. One netlist on seeds 1, 2 and 3: 113, 110 and 103
 #: MHz with 150, 113, 105 and 110 with 200, 104, 111 and 107 with 250. Far more helps one seed and
 #: keeps the router from ending on another.
-_TIMING_WEIGHT = 200
+_TIMING_WEIGHT = 150
 
 #: Python package, module and function of each tool.
 _TOOLS = {
