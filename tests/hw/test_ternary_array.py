@@ -197,6 +197,15 @@ def test_cycles_where_the_drain_holds_up_the_array():
     assert sum(strobe[2] for strobe in strobes) == 3 * (15 + TernaryArray.drain_gap - cols - 1)
 
 
+def test_does_not_starve_while_the_last_tile_has_its_bytes():
+    # Its steps take one byte of four, and no more come.
+    config, cols = config_of(20, 1), 2
+    rng = np.random.default_rng(1)
+    trits = rng.integers(-1, 2, (23, cols), dtype=np.int8)
+    _, _, strobes = multiply(config, random_codes(rng, config), [(0, trits)])
+    assert [sum(strobe) for strobe in zip(*strobes)][1] == 0
+
+
 def test_counts_starved_clocks():
     config = config_of(10, 1)
     rng = np.random.default_rng(1)

@@ -152,6 +152,13 @@ def test_with_queue_and_ring(slots):
         ctx.set(feed.mask, (1 << slots) - 1)
         ctx.set(feed.feedback, (1 << slots) - 1)
         for slot in range(slots):
+            # The oldest token stands at another place in each queue.
+            for _ in range(slot):
+                await bus_write(ctx, dut.queue.bus, slot, 99)
+            await ctx.tick().repeat(3)
+            ctx.set(dut.queue.clear, 1 << slot)
+            await ctx.tick()
+            ctx.set(dut.queue.clear, 0)
             for n in range(1 + slot % 3):
                 await bus_write(ctx, dut.queue.bus, slot, 10 * slot + n)
         for turn in range(4):
