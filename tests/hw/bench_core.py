@@ -29,8 +29,8 @@ from trine.sim.golden.machine import Machine
 CONFIG = Config(**parameters()["config"]) if parameters() else None
 #: How often a slot joins or leaves.
 JOINS = 20
-#: Cycles that any answer may take.
-PATIENCE = 20_000
+#: Cycles that any answer may take: the SDRAM's power-up alone is 20,000.
+PATIENCE = 30_000
 #: Nanoseconds of a cycle.
 PERIOD = 10
 
