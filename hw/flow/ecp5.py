@@ -26,8 +26,8 @@ synth_ecp5 -nowidelut -top top -run map_gates:
 
 #: How much nextpnr's placer cares for slow paths against short wires; its own 10 leaves a design
 #: that fills a tenth of the device spread out. One netlist on seeds 1, 2 and 3: 116, 113 and 105
-#: MHz with 150, 117 on seed 2 and 111 on seed 3 with 175. With 200 the router did not end on seed
-#: 2: wires that are kept short meet in one place.
+#: MHz with 150, 110, 117 and 111 with 175. With 200 seed 1 reached 114, and on seed 2 the router
+#: did not end: wires that are kept short meet in one place.
 _TIMING_WEIGHT = 175
 
 #: Python package, module and function of each tool.
