@@ -105,7 +105,8 @@ def build(*, board, config, clock_hz=None, degrees=None, baud=None, seeds=(1, 2,
         Clock of the core, phase of the SDRAM's clock, speed of the serial port; the board's own
         where they are None.
     seeds : sequence of int
-        Seeds of the placement, tried in turn until timing closes.
+        Seeds of the placement, tried in turn until timing closes; one that the router does not
+        end with is passed over.
     every_seed : bool
         Try all of them, and take the fastest.
     folder : path
@@ -125,7 +126,7 @@ def build(*, board, config, clock_hz=None, degrees=None, baud=None, seeds=(1, 2,
     ModuleNotFoundError
         Where a package is not installed.
     BuildError
-        Where a tool fails; its output is in the log.
+        Where a tool fails, its output is in the log; where the router ends with none of the seeds.
     """
     tools = ecp5.versions(*_PACKAGES)
     # Only here: listing the boards needs no core.
@@ -144,19 +145,26 @@ def build(*, board, config, clock_hz=None, degrees=None, baud=None, seeds=(1, 2,
     rtlil, constraints, options = prepare(board.platform(), top)
     common = {"tools": tools, "log": folder / "build.log", "progress": progress}
     synthesis = netlist(rtlil, **common)
-    placements, folders = [], []
+    placements, folders, unrouted = [], [], []
     for seed in seeds:
         try:
             folders.append(placed(synthesis, rtlil, constraints, options, seed, **common))
         except ecp5.DoesNotFit as error:
             raise ValueError(misfit(error, board, config, synthesis)) from error
+        except ecp5.NotRouted:
+            unrouted.append(seed)
+            continue
         placements.append(json.loads((folders[-1] / "placement.json").read_text()))
         check_clock(placements[-1], clock_hz)
         if closes(placements[-1]) and not every_seed:
             break
+    if not placements:
+        raise BuildError(f"{board.title}, preset {config.name}: the router does not end with seed "
+                         f"{', '.join(map(str, unrouted))}, where too many wires meet in one "
+                         "place; try others with --seed")
     report = BuildReport(
         board=board, preset=config.name, clock_hz=clock_hz, degrees=top.pll.degrees, baud=baud,
-        placements=placements, tools=tools,
+        placements=placements, unrouted=unrouted, tools=tools,
         synthesis_seconds=float((synthesis / "seconds").read_text()))
     best = folders[placements.index(report.best)]
     for name in ("top.bit", "timing.json"):

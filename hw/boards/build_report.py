@@ -39,7 +39,9 @@ class BuildReport:
     baud : int
         Speed of the serial port.
     placements : list of dict
-        What :func:`trine.hw.flow.ecp5.place` returned for each seed tried.
+        What :func:`trine.hw.flow.ecp5.place` returned for each seed that was routed.
+    unrouted : list of int
+        Seeds that the router did not end with.
     synthesis_seconds : float
         Time that the synthesis took, whenever that was.
     tools : dict
@@ -52,6 +54,7 @@ class BuildReport:
     degrees: float
     baud: int
     placements: list
+    unrouted: list
     synthesis_seconds: float
     tools: dict
 
@@ -87,6 +90,7 @@ class BuildReport:
             "seeds": [{"seed": placed["seed"], "closed": closes(placed),
                        "fmax_hz": fmax(placed, self.clock_hz), **placed["used"],
                        "seconds": placed["seconds"]} for placed in self.placements],
+            "unrouted": self.unrouted,
             "build_seconds": round(self.build_seconds, 1), "tools": self.tools,
         }
 
@@ -116,6 +120,8 @@ class BuildReport:
         yield ""
         for placed in self.placements:
             yield f"seed {placed['seed']}: Fmax {fmax(placed, self.clock_hz) / 1e6:.1f} MHz"
+        for seed in self.unrouted:
+            yield f"seed {seed}: not routed, the router did not end"
         for domain, clock in best["clocks"].items():
             yield (f"clock {domain}: {clock['achieved_hz'] / 1e6:.1f} MHz of "
                    f"{clock['required_hz'] / 1e6:g} MHz required")

@@ -3,17 +3,17 @@
 import importlib.metadata
 import json
 import os
-import re
 import sys
 import time
 
 from .hierarchy import Hierarchy
 from .placement import KINDS, area
+from .placement_log import DoesNotFit, NotRouted, PlacementLog
 from .refine import refine
 from .timing import clocks, critical_path, crossings
 from .tools import run_tool
 
-__all__ = ["SYNTHESIS", "DoesNotFit", "pack", "place", "synthesize", "versions"]
+__all__ = ["SYNTHESIS", "DoesNotFit", "NotRouted", "pack", "place", "synthesize", "versions"]
 
 #: Synthesis. Wide multiplexers from LUTs and not from PFUMX and L6MUX21, and short adders and
 #: comparators in LUTs too, where a carry chain costs two cells more at each end: 2,200 cells less.
@@ -46,15 +46,6 @@ _SYNTHESIS_STEPS = [
     ("ABC9 pass", 0.58, "look-up tables"), ("AUTONAME pass", 0.93, "names"),
     ("JSON backend", 0.98, "writing"),
 ]
-
-
-class DoesNotFit(Exception):
-    """The design needs more than the device has; ``used`` and ``available`` by kind of cell."""
-
-    def __init__(self, used, available):
-        super().__init__(f"needs {used} of {available}")
-        self.used = used
-        self.available = available
 
 
 def versions(*packages):
@@ -122,38 +113,6 @@ def synthesize(rtlil, folder, *, log, progress):
     return seconds
 
 
-class _PlacementLog:
-    """Reads nextpnr's log as it comes: how far it is, and whether the design fits."""
-
-    def __init__(self, progress):
-        self._progress = progress
-        self._used, self._available, self._arcs = {}, {}, None
-
-    def __call__(self, line):
-        if match := re.match(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", line):
-            for kind, cell in KINDS.items():
-                if cell == match[1]:
-                    self._used[kind], self._available[kind] = int(match[2]), int(match[3])
-            if len(self._used) == len(KINDS) and any(
-                    self._used[kind] > self._available[kind] for kind in KINDS):
-                raise DoesNotFit(self._used, self._available)
-        elif line.startswith("Info: Packing"):
-            self._progress("packing", 0.02)
-        elif match := re.match(r"Info:\s+at iteration #(\d+), type", line):
-            self._progress(f"placing, iteration {match[1]}", 0.05 + 0.16 * share(match[1], 20))
-        elif match := re.match(r"Info:\s+at iteration #(\d+): temp", line):
-            self._progress(f"refining, iteration {match[1]}", 0.21 + 0.44 * share(match[1], 30))
-        elif match := re.match(r"Info: Routing (\d+) arcs", line):
-            self._arcs = int(match[1])
-        elif self._arcs and (match := re.match(r"Info:[\d \|]*\|\s*(\d+)\|[\d. ]+\|$", line)):
-            left = int(match[1])
-            self._progress(f"routing, {left:,} wires left", 0.95 - 0.3 * share(left, self._arcs))
-
-
-def share(part, whole):
-    return min(int(part) / whole, 1.0)
-
-
 def place(netlist, constraints, folder, *, rtlil, options, seed, log, progress):
     """Place and route; return what came of it as a dict that JSON can hold.
 
@@ -177,6 +136,8 @@ def place(netlist, constraints, folder, *, rtlil, options, seed, log, progress):
     ------
     DoesNotFit
         Where the device is too small.
+    NotRouted
+        Where the router does not end.
     BuildError
         Where nextpnr fails otherwise.
     """
@@ -190,7 +151,7 @@ def place(netlist, constraints, folder, *, rtlil, options, seed, log, progress):
          "--timing-allow-fail", "--report", "timing.json", "--detailed-timing-report",
          "--textcfg", "top.config", "--write", "placed.json"],
         folder, log, message=f"nextpnr failed on seed {seed}",
-        on_line=_PlacementLog(progress), progress=progress)
+        on_line=PlacementLog(progress), progress=progress)
     progress("reading the report", 0.97)
     report = json.loads((folder / "timing.json").read_text())
     hierarchy = Hierarchy(rtlil)

@@ -53,7 +53,7 @@ def echo(monkeypatch, tmp_path):
 
 @dataclass
 class Acted:
-    """Tools that only say they worked: what Fmax each seed reaches, in MHz."""
+    """Tools that only say they worked: what Fmax each seed reaches, in MHz; None: not routed."""
 
     fmax: dict
     required: float = 100
@@ -75,6 +75,8 @@ class Acted:
         if self.bram > available["bram"]:
             raise ecp5.DoesNotFit(used, available)
         self.seeds.append(seed)
+        if self.fmax[seed] is None:
+            raise ecp5.NotRouted(52_921)
         (folder / "top.config").touch()
         (folder / "timing.json").write_text("{}")
         return {
@@ -141,6 +143,24 @@ def test_every_seed(acted, echo):
     report = build(board=BOARD, config=CONFIG, every_seed=True, folder=echo)
 
     assert tools.seeds == [1, 2, 3] and report.best["seed"] == 3
+
+
+def test_a_seed_that_is_not_routed_is_passed_over(acted, echo):
+    tools = acted({1: None, 2: 95, 3: 104})
+    report = build(board=BOARD, config=CONFIG, folder=echo)
+
+    assert tools.seeds == [1, 2, 3] and report.closed and report.best["seed"] == 3
+    assert json.loads((echo / "report.json").read_text())["unrouted"] == [1]
+    assert "seed 1: not routed, the router did not end" in (
+        echo / "report.txt").read_text().splitlines()
+
+
+def test_no_seed_is_routed(acted, echo):
+    acted({4: None, 7: None})
+    with pytest.raises(BuildError, match=(
+            r"^ULX3S 12F, preset ulx3s: the router does not end with seed 4, 7, where too many "
+            "wires meet in one place; try others with --seed$")):
+        build(board=BOARD, config=CONFIG, seeds=(4, 7), folder=echo)
 
 
 def test_nothing_is_built_twice(acted, echo):
