@@ -8,8 +8,8 @@ from .placement import KINDS
 __all__ = ["DoesNotFit", "NotRouted", "PlacementLog"]
 
 #: The router is given up when, for so many times as long as packing and placing took, it has not
-#: come to fewer wires left. Of 48 placements that were routed one stood still for 1.6 times that,
-#: the others for 0.6 at most. Where one does not end, each thousand wires take longer than the
+#: come to fewer wires left. Of 49 placements that were routed one stood still for 1.6 times that,
+#: the others for 0.9 at most. Where one does not end, each thousand wires take longer than the
 #: thousand before.
 PATIENCE = 3
 
