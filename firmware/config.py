@@ -188,6 +188,12 @@ PRESETS = {
                        memory_size=32 << 20, fifo_bytes=32768, vector_words=1024,
                        constant_words=4096, state_words=1024, code_words=2048, max_cols=2048,
                        logit_words=128, token_queue=64),
+    # A memory as fast as the DDR3 of an ECPIX-5, for models of published size. Simulated only:
+    # there is no controller for it yet.
+    "ecpix-5": Config(name="ecpix-5", lanes=80, vector_lanes=4, memory_bytes=8,
+                      memory_size=512 << 20, fifo_bytes=32768, vector_words=4096,
+                      constant_words=8192, state_words=2048, code_words=4096, max_cols=4096,
+                      logit_words=128),
     # No DRAM: the whole model in block RAM of an 85F, and a lane for every row of it. A beat is a
     # step of the array.
     "onchip": Config(name="onchip", lanes=160, vector_lanes=4, memory_bytes=32, burst_beats=4,

@@ -11,6 +11,7 @@ from trine.hw.memory.sdram import SDRAMController
 from trine.hw.memory.sdram_timing import SDRAMGeometry
 
 from .clock_phase import ClockPhase
+from .paced_memory import PacedMemory
 from .sdram_chip import SDRAMChip
 
 __all__ = ["PHASE_STEPS", "PHASE_WINDOW", "BoardGateware"]
@@ -30,8 +31,8 @@ PHASE_WINDOW = -9, 17
 class BoardGateware(wiring.Component):
     """The core as a board has it, with the link's bytes in place of a serial port.
 
-    A memory of 32 or 64 MB is the SDRAM of an ULX3S, one of 256 MB is hypothetical, and a small one
-    is block RAM.
+    A small memory is block RAM. One of 2 bytes a beat is an SDRAM: of 32 or 64 MB that of an ULX3S,
+    of 256 MB a hypothetical one. A wider one is known by its rate alone (:class:`PacedMemory`).
 
     Parameters
     ----------
@@ -67,11 +68,12 @@ class BoardGateware(wiring.Component):
     activity: Out(Activity)
 
     def __init__(self, *, config, core=None, chip_size=None, phase_window=PHASE_WINDOW):
-        if not config.on_chip and (
-                config.memory_size not in _CHIPS or config.memory_bytes != 2):
-            raise ValueError(f"The simulated board has 1 MB of block RAM at most, or an SDRAM of "
-                             f"32, 64 or 256 MB with 2 bytes a beat, not {config.memory_size} "
-                             f"bytes with {config.memory_bytes} a beat")
+        size = config.memory_size
+        if not (config.on_chip or (
+                size in _CHIPS if config.memory_bytes == 2 else size & (size - 1) == 0)):
+            raise ValueError(f"The simulated board has 1 MB of block RAM at most, an SDRAM of 32, "
+                             f"64 or 256 MB with 2 bytes a beat, or a wider memory of a power of "
+                             f"two, not {size} bytes with {config.memory_bytes} a beat")
         self.config = config
         self.core = core or Core(config=config)
         self.chip_size = chip_size or config.memory_size
@@ -87,15 +89,21 @@ class BoardGateware(wiring.Component):
         connect(m, core=core.tx, tx=flipped(self.tx))
         m.d.comb += self.activity.eq(core.activity)
 
+        sdram = not config.on_chip and config.memory_bytes == 2
         m.submodules.shifter = shifter = (
-            PhaseShifter(steps=0) if config.on_chip
-            else PhaseShifter(steps=PHASE_STEPS, built=_PHASE_BUILT))
+            PhaseShifter(steps=PHASE_STEPS, built=_PHASE_BUILT) if sdram
+            else PhaseShifter(steps=0))
         connect(m, core=core.clock, shifter=shifter.bus)
 
         if config.on_chip:
             m.submodules.memory = memory = BlockRAM(
                 beat_bytes=config.memory_bytes, depth=config.memory_beats,
                 burst_beats=config.burst_beats)
+        elif not sdram:
+            m.submodules.chip = memory = PacedMemory(
+                beat_bytes=config.memory_bytes, size=config.memory_size,
+                burst_beats=config.burst_beats)
+            m.d.comb += self.violations.eq(memory.violations)
         else:
             m.submodules.memory = memory = SDRAMController(
                 clock_hz=config.clock_hz,

@@ -21,7 +21,7 @@ def board_sources(config, **board):
     """Return the Verilog of the simulated board, text by file name."""
     return {"simulated_board.v": to_verilog(BoardGateware(config=config, **board),
                                             name="simulated_board"),
-            "sdram_chip.v": (_SIM / "sdram_chip.v").read_text()}
+            **{name: (_SIM / name).read_text() for name in ("sdram_chip.v", "paced_memory.v")}}
 
 
 def board_library(config, *, trace=False, progress=None, **board):

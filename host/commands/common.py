@@ -14,6 +14,10 @@ from trine.host.model import Model, shipped_model
 __all__ = ["UsageError", "add_device", "add_model", "load_model", "loaded_board", "meter_reading",
            "number", "read_text"]
 
+#: Bytes of an image above which it takes the back door into a simulated memory: over the link, at a
+#: byte a clock, it would take minutes.
+_LARGE = 16 << 20
+
 
 class UsageError(ValueError):
     """An option's value makes no sense; the message is one sentence for the user."""
@@ -92,7 +96,8 @@ def meter_reading(board):
 def loaded_board(args, model, prepare=None, *, back_door=False):
     """Open the device that the options name with ``model`` uploaded, ``prepare(board)`` before.
 
-    back_door : where a simulated board has an SDRAM, put the image there without using the link
+    back_door : where a simulated board has an SDRAM, put the image there without using the link;
+    a large image goes that way in any case
     """
     clock = None if args.clock is None else round(args.clock * 1e6)
     board = open_board(args.device, preset_name=args.preset, clock_hz=clock, vcd=args.vcd,
@@ -104,6 +109,7 @@ def loaded_board(args, model, prepare=None, *, back_door=False):
         if prepare:
             prepare(board)
         image = model.image(board.config)
+        back_door |= len(image.data) > _LARGE
         if back_door and not board.config.on_chip and hasattr(board.transport, "load"):
             board.transport.load(image.data)
             yield board.adopt(image)

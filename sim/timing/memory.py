@@ -12,7 +12,9 @@ from trine.hw.memory.arbiter import BurstArbiter
 from trine.hw.memory.sdram import SDRAMController
 from trine.hw.memory.sdram_timing import SDRAMGeometry
 
-__all__ = ["SDRAM", "BlockRAM", "GivenMemory", "memory_of"]
+from .. import paced_memory
+
+__all__ = ["SDRAM", "BlockRAM", "GivenMemory", "PacedMemory", "memory_of"]
 
 
 class BlockRAM:
@@ -83,6 +85,41 @@ class GivenMemory(BlockRAM):
             self._end = int(starts[-1] + period)
             self.taken = self._end - 1
         return starts.astype(np.int64)
+
+
+class PacedMemory(BlockRAM):
+    """The simulated board's memory of which only the rate is known, with its pauses."""
+
+    def __init__(self, *, burst_beats):
+        super().__init__(burst_beats=burst_beats)
+        model = paced_memory.PacedMemory
+        self.offered = model.latency + BurstArbiter.beat_latency
+        self._row, self._pause = model.row, model.pause
+        self._bursts = 0
+
+    def _ended(self, count):
+        before, self._bursts = self._bursts, self._bursts + count
+        if self._bursts // self._row > before // self._row and not self._bursts % self._row:
+            self._end += self._pause
+
+    def burst(self, request, addr, write=False):
+        """Return the clock in which a burst starts, see :class:`BlockRAM`."""
+        start = super().burst(request, addr, write)
+        self._ended(1)
+        return start
+
+    def stretch(self, chosen, addr):
+        """Return the starts of a row of bursts, see :class:`BlockRAM`."""
+        number = np.arange(len(chosen))
+        index = (self.burst_beats * number
+                 + self._pause * ((self._bursts % self._row + number) // self._row))
+        earliest = np.maximum(chosen + 1, self._end)
+        starts = index + np.maximum.accumulate(earliest - index)
+        if len(starts):
+            self._end = int(starts[-1]) + self.burst_beats
+            self.taken = self._end - 1
+            self._ended(len(starts))
+        return starts
 
 
 class SDRAM:
@@ -207,7 +244,9 @@ class SDRAM:
 
 def memory_of(config, *, due=None):
     """Return the memory that the simulated board gives a configuration."""
-    if config.on_chip or config.memory_bytes != 2:
+    if config.on_chip:
         return BlockRAM(burst_beats=config.burst_beats)
+    if config.memory_bytes != 2:
+        return PacedMemory(burst_beats=config.burst_beats)
     columns = 512 * max(1, config.memory_size >> 25)
     return SDRAM(clock_hz=config.clock_hz, geometry=SDRAMGeometry(cols=columns), due=due)

@@ -10,6 +10,7 @@ from trine.firmware.config import preset
 from trine.firmware.registers import Counter
 from trine.host.bench import measure
 from trine.host.board import Board
+from trine.host.commands import common
 from trine.host.commands.selftest import compare
 from trine.host.simulated import SimulatedTransport
 from trine.host.synthetic import parse_shape, synthetic_model
@@ -95,6 +96,17 @@ def test_the_back_door():
         assert board.transport.violations == 0
         with pytest.raises(ValueError, match="no SDRAM that holds"):
             board.transport.load(bytes((32 << 20) + 1))
+
+
+def test_a_large_image_takes_the_back_door(capsys, monkeypatch):
+    def upload(self, image, progress=None):
+        raise AssertionError("over the link")
+
+    monkeypatch.setattr(common, "_LARGE", 1 << 10)
+    monkeypatch.setattr(Board, "upload", upload)
+    code, out, _ = run(capsys, "generate", "-p", "The", "-n", 2, "--seed", 1)
+
+    assert code == 0 and out.startswith("The")
 
 
 def test_no_back_door_to_block_ram():

@@ -13,7 +13,7 @@ from trine.host.model import Model, shipped_model
 from trine.host.simulated import SimulatedTransport
 from trine.host.timing_check import compare
 from trine.sim.timing.causes import CauseTimeline
-from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory
+from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory, PacedMemory
 from trine.sim.timing.outline import shape_model
 from trine.sim.timing.predict import predict, token_code
 from trine.sim.timing.scalar import normalizing, operation
@@ -55,15 +55,16 @@ def test_cycles_with_sdram(load, count):
 
 @pytest.mark.parametrize("config", [
     ULX3S, ULX3S.replace(slots=8, vector_lanes=4), ULX3S.replace(clock_hz=133_000_000),
-    ULX3S.replace(fifo_bytes=512), TINY.replace(memory_size=1 << 20)],
-    ids=["ulx3s", "slots", "133", "fifo", "on-chip"])
+    ULX3S.replace(fifo_bytes=512), TINY.replace(memory_size=1 << 20),
+    ULX3S.replace(memory_bytes=8, lanes=80)],
+    ids=["ulx3s", "slots", "133", "fifo", "on-chip", "paced"])
 def test_stretches_take_as_long_as_their_bursts(config, monkeypatch):
     model = shape_model(layers=2, dim=100, hidden=300, vocab=200)
     config = config.replace(vector_words=2048, constant_words=4096, state_words=512,
                             code_words=512, max_cols=512)
     code, _ = outline(model, config)
     fast = predict(config, code, plays=3)
-    for memory in (SDRAM, BlockRAM):
+    for memory in (SDRAM, BlockRAM, PacedMemory):
         monkeypatch.setattr(memory, "stretch", lambda self, chosen, addr: np.zeros(0, np.int64))
     slow = predict(config, code, plays=3)
 
