@@ -10,7 +10,7 @@ from trine.firmware.isa import Opcode
 from trine.firmware.model import Model
 from trine.firmware.placement import States, Vectors
 from trine.hw.boards import find_board
-from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory
+from trine.sim.timing.memory import SDRAM, BlockRAM, GivenMemory, PacedMemory
 from trine.sim.timing.outline import projections_code, shape_model
 from trine.sim.timing.predict import predict
 
@@ -150,6 +150,8 @@ def _machine(target):
                                  f"{rate.efficiency:.0%} of them used")
     elif config.on_chip:
         size, name = config.memory_size, "block RAM"
+    elif config.memory_bytes != board.geometry.beat_bytes:
+        size, name = config.memory_size, f"the simulated memory of {config.memory_bytes} bytes"
     else:
         size, name = board.geometry.size, "SDRAM"
     return config.replace(**fields, clock_hz=clock_hz), board, clock_hz, size, name
@@ -161,6 +163,8 @@ def _timed(target, config, board):
         return GivenMemory(burst_beats=config.burst_beats, efficiency=target.memory.efficiency)
     if preset(target.preset).on_chip:
         return BlockRAM(burst_beats=config.burst_beats)
+    if config.memory_bytes != board.geometry.beat_bytes:
+        return PacedMemory(burst_beats=config.burst_beats)
     return SDRAM(clock_hz=config.clock_hz, geometry=board.geometry)
 
 

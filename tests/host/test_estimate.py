@@ -45,6 +45,14 @@ def test_published_size_on_every_board(capsys):
         assert 0.85 < result["roofline"] < 0.985
 
 
+def test_the_simulated_memory_of_an_ecpix_5(capsys):
+    """Against what the simulated board counted, docs/results.md; three layers stand for all."""
+    (result,) = facts(capsys, "-m", "370m", "--preset", "ecpix-5")
+
+    assert result["fits"] and result["memory_bytes_missing"] == 0
+    assert result["cycles_per_token"] == pytest.approx(9_426_966, rel=0.01)
+
+
 @pytest.mark.parametrize(("name", "weights"), [
     ("1.3b", 1_233_125_376 + 65_536_000), ("2.7b", 2_537_553_920 + 81_920_000)])
 def test_published_shapes_have_their_weights(name, weights):
