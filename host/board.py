@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,6 +84,8 @@ class Board:
         The line to the device; the board owns and closes it.
     clock_source : str
         Where ``clock_hz`` comes from: "assumed", "placed-and-routed" or "board".
+    connect : callable
+        Makes the :class:`.connection.Connection` of the line.
 
     Attributes
     ----------
@@ -95,9 +98,9 @@ class Board:
         Where the device is no Trine board, or one of other gateware.
     """
 
-    def __init__(self, transport, clock_source="board"):
+    def __init__(self, transport, clock_source="board", connect=Connection):
         self.transport = transport
-        self.connection = connection = Connection(transport)
+        self.connection = connection = connect(transport)
         self.clock_source = clock_source
         self.image = None
         connection.hello()
@@ -120,8 +123,10 @@ class Board:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        # What went wrong first is what people need to know.
+        with suppress(DeviceError) if kind else nullcontext():
+            self.close()
 
     def close(self):
         """Leave the board idle and close the link."""
@@ -240,7 +245,12 @@ class Board:
             self.wait(State.IDLE)
 
     def stop(self):
-        """End the run under way, at a token's boundary, and wait until the board is idle."""
+        """End the run under way, at a token's boundary, and wait until the board is idle.
+
+        Works from anywhere, also where an exception has broken off a command.
+        """
+        if not self.connection.greeted:
+            self.connection.hello()
         self.pause()
         # A run that was broken off may have left tokens behind.
         self.write("RESET", 1)

@@ -81,6 +81,11 @@ class Connection:
         """Damaged frames received so far."""
         return self._deframer.dropped
 
+    @property
+    def greeted(self):
+        """Whether commands may be sent; where not, :meth:`hello` comes first."""
+        return self._next is not None
+
     def hello(self):
         """Greet the board and agree on sequence numbers; return its :class:`Greeting`."""
         deadline = time.monotonic() + self.timeout
@@ -203,7 +208,7 @@ class Connection:
 
         Go-back-N: an answer for a number stands for all numbers before it as well.
         """
-        if self._next is None:
+        if not self.greeted:
             raise DeviceError(f"Say hello to the device on {self.transport.name} first")
         base, self._next = self._next, None  # unknown, should anything interrupt us
         requests = iter(requests)

@@ -5,11 +5,11 @@ import pytest
 
 from checkpoints import tiny_model
 from trine.firmware.config import preset
-from trine.firmware.registers import address
+from trine.firmware.registers import State, address
 from trine.host.board import Board, BoardError
 from trine.host.commands.selftest import compare
 from trine.host.generate import Generation
-from trine.host.links import LoopbackTransport
+from trine.host.links import DeviceError, LoopbackTransport
 from trine.host.sampling import Sampling
 from trine.sim.golden_board import GoldenBoard
 
@@ -165,3 +165,44 @@ def test_selftest_counts_a_state_that_differs(board, monkeypatch):
 
     result = compare(board, model, [0], 4, temperature=0, seed=1)
     assert (result["mismatches"], result["state_equal"]) == (1, False)
+
+
+class Interrupted(LoopbackTransport):
+    """A line on which an exception breaks off the read after ``reads`` others."""
+
+    def __init__(self, answer, error):
+        super().__init__(answer, name="golden")
+        self.error, self.reads = error, None
+
+    def read(self, timeout):
+        if self.reads is not None:
+            self.reads -= 1
+            if self.reads < 0:
+                self.reads = None
+                raise self.error
+        return super().read(timeout)
+
+
+@pytest.mark.parametrize("reads", (0, 1, 20, 41))
+@pytest.mark.parametrize("on_board", [False, True])
+def test_ctrl_c_in_the_middle_of_a_command(device, reads, on_board):
+    model, line = tiny_model(), Interrupted(device.receive, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt), Board(line) as board:
+        board.upload(model.image(board.config))
+        line.reads = reads
+        list(Generation(board, model, [0, 5], None, Sampling(seed=1), on_board=on_board))
+
+    assert device.state == State.IDLE
+    with Board(line) as board:
+        board.upload(model.image(board.config))
+        assert compare(board, model, [0], 4, temperature=0, seed=1)["mismatches"] == 0
+
+
+def test_the_first_thing_that_went_wrong_is_told(device):
+    line = Interrupted(device.receive, DeviceError("The serial port golden is gone"))
+    with pytest.raises(DeviceError, match="golden is gone"), Board(line) as board:
+        board.upload(tiny_model().image(board.config))
+        line.reads = 3
+        line.write = lambda data: None  # nothing answers any more
+        board.connection.timeout = 0.01
+        board.run("load")

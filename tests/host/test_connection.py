@@ -21,66 +21,14 @@ from trine.firmware.protocol import (
 )
 from trine.host.connection import CommandRefused, Connection, Greeting
 from trine.host.links import DeviceError, LoopbackTransport, Transport
+from trine.sim.faulty_line import FAULTS, FaultyLine
 
 SIZE = 1 << 18
 
 
-class FaultyLine(Transport):
-    """A line to a board that spoils one frame in ``1 / rate``, in both directions.
-
-    Time does not pass: where nothing comes, :meth:`read` gives up at once.
-    """
-
-    name = "the line"
-
-    def __init__(self, board, *, rate=0.2, seed=0, faults=None):
-        self.board = board
-        self.rng = Random(seed)
-        self.rate = rate
-        self.faults = faults or ["flip", "lose", "garbage", "truncate", "repeat", "delay"]
-        self.to_board = []
-        self.to_host = []
-
-    def spoil(self, data):
-        """Return the pieces in which ``data`` travels; None is a pause."""
-        pieces = []
-        for frame in data.split(b"\0"):
-            frame = bytearray(frame + b"\0")
-            fault = self.rng.choice(self.faults) if self.rng.random() < self.rate else ""
-            at = self.rng.randrange(len(frame))
-            match fault:
-                case "flip":
-                    frame[at] ^= 1 << self.rng.randrange(8)
-                case "lose":
-                    del frame[at]
-                case "garbage":
-                    frame[at:at] = self.rng.randbytes(self.rng.randrange(1, 9))
-                case "truncate":
-                    del frame[at:]
-                case "repeat":
-                    frame *= 2
-                case "delay":
-                    pieces.append(None)
-            pieces.append(bytes(frame))
-        if pieces[-1] == b"\0":
-            pieces.pop()
-        # Sometimes the line stammers.
-        return pieces * 2 if "repeat" in self.faults and self.rng.random() < 0.02 else pieces
-
-    def write(self, data):
-        self.to_board += self.spoil(data)
-
-    def read(self, timeout):
-        while self.to_board and (piece := self.to_board.pop(0)) is not None:
-            if answer := self.board.receive(piece):
-                self.to_host += self.spoil(answer)
-        received = b""
-        while self.to_host and (piece := self.to_host.pop(0)) is not None:
-            received += piece
-        return received
-
-    def close(self):
-        pass
+def faulty(board, seed=0, **options):
+    """Return a faulty line to ``board``."""
+    return FaultyLine(LoopbackTransport(board.receive), Random(seed), **options)
 
 
 def connect(board, **options):
@@ -169,7 +117,7 @@ def test_frames_go_out_ahead():
 def test_nothing_is_lost_and_nothing_executed_twice(seed, rate):
     rng = Random(seed)
     board, golden = LoggingBoard(memory_size=SIZE), LoggingBoard(memory_size=SIZE)
-    connection = Connection(FaultyLine(board, rate=rate, seed=seed), retries=200)
+    connection = Connection(faulty(board, seed, rate=rate), retries=200)
     connection.hello()
     expected = []
 
@@ -200,10 +148,10 @@ def test_nothing_is_lost_and_nothing_executed_twice(seed, rate):
             if code == Command.MEM_WRITE] == expected
 
 
-@pytest.mark.parametrize("fault", ["flip", "lose", "garbage", "truncate", "repeat", "delay"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_alone(fault):
     board = LoggingBoard(memory_size=SIZE)
-    connection = Connection(FaultyLine(board, rate=0.3, faults=[fault]), retries=100)
+    connection = Connection(faulty(board, rate=0.3, faults=[fault]), retries=100)
     data = Random(3).randbytes(100 * 1024)
     connection.hello()
     connection.memory_write(0, data)
