@@ -15,7 +15,6 @@ from trine.firmware.registers import (
     MAGIC,
     RING_ENTRIES,
     Counter,
-    Error,
     RunFlags,
     SampleMode,
     State,
@@ -33,6 +32,9 @@ _CRC_PIECE = 65536
 
 #: Seconds between two questions about the board's state.
 _PAUSE = 1e-4
+
+#: Seconds of the board's time that a run may stand at one byte of its tape; a token takes less.
+_STANDSTILL = 2.0
 
 
 class BoardError(DeviceError):
@@ -103,6 +105,9 @@ class Board:
         self.connection = connection = connect(transport)
         self.clock_source = clock_source
         self.image = None
+        #: Seconds after which a run that stands still is broken off.
+        self.standstill = _STANDSTILL
+        self._seen = None  # moment, and where the run stood then
         connection.hello()
         magic, version, digest = connection.read(address("MAGIC"), 3)
         if magic != MAGIC:
@@ -152,13 +157,38 @@ class Board:
         return Counters({c: words[2 * c] | words[2 * c + 1] << 32 for c in Counter})
 
     def status(self):
-        """Return the :class:`State`; an error the board reports is raised as BoardError."""
-        state = State(self.read("STATUS"))
+        """Return the :class:`State`.
+
+        An error the board reports is raised as BoardError, and so is a run that stands still. The
+        board is reset then: it keeps its memory, and is ready for another run.
+        """
+        state = self.read("STATUS")
+        if state not in {*State}:
+            raise BoardError(f"The board on {self.transport.name} reports the unknown state "
+                             f"{state}; program the board anew")
         if state == State.ERROR:
             code, position, word = self.connection.read(address("ERROR"), 3)
             self.write("RESET", 1)
-            raise BoardError(describe_error(Error(code), position, word))
-        return state
+            raise BoardError(describe_error(code, position, word))
+        if state == State.RUNNING:
+            self._check_progress()
+        else:
+            self._seen = None
+        return State(state)
+
+    def _check_progress(self):
+        """Break a run off that stands where it stood a while ago."""
+        now = self.transport.now
+        if now is None or (self._seen and now - self._seen[0] < self.standstill):
+            return
+        plays, position = where = self.connection.read(address("PLAYS"), 2)
+        if self._seen and self._seen[1] == where:
+            self._seen = None
+            self.write("RESET", 1)
+            raise BoardError(f"The board stands still at byte {position} of the tape, in play "
+                             f"{plays}, and was reset; upload the image again, compiled for this "
+                             f"board")
+        self._seen = now, where
 
     # Memory.
 
@@ -221,6 +251,7 @@ class Board:
         placed = self._image().tapes[tape]
         self.connection.write(address("RUN_BASE"), [placed.base, placed.beats, count, int(flags),
                                                     reset, source, feedback, active])
+        self._seen = None
         self.write("START", 1)
 
     def wait(self, *states, seconds=60.0):
@@ -228,8 +259,9 @@ class Board:
         deadline = time.monotonic() + seconds
         while (state := self.status()) not in states:
             if time.monotonic() > deadline:
-                raise BoardError(f"The board is still {state.name.lower()} after {seconds:.0f} s; "
-                                 f"reset it and try again")
+                self.write("RESET", 1)
+                raise BoardError(f"The board was still {state.name.lower()} after {seconds:.0f} s "
+                                 f"and was reset; try again")
             self.transport.pause(_PAUSE)
         return state
 
@@ -251,7 +283,9 @@ class Board:
         """
         if not self.connection.greeted:
             self.connection.hello()
-        self.pause()
+        with suppress(BoardError):
+            # Whatever is wrong with a run: it ends now.
+            self.pause()
         # A run that was broken off may have left tokens behind.
         self.write("RESET", 1)
 

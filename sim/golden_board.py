@@ -15,6 +15,7 @@ from trine.firmware.registers import (
     REGISTERS,
     TOKEN_BITS,
     Counter,
+    Error,
     MemoryTestMode,
     RunFlags,
     SampleMode,
@@ -24,6 +25,7 @@ from trine.firmware.registers import (
 
 from .golden.machine import Machine
 from .golden.memory_test import pattern
+from .golden.tape import TapeFault
 from .link_model import BoardModel
 
 __all__ = ["GoldenBoard"]
@@ -117,10 +119,12 @@ class GoldenBoard(BoardModel):
         name, offset = _locate(address)
         if name == "START" and self.state == State.IDLE:
             self._start()
-        elif name in ("STOP", "RESET"):
+        elif name == "STOP":
+            self.state = State.IDLE if self._running else self.state
+        elif name == "RESET":
+            self._fail(Error.NONE)
             self.state = State.IDLE
-            if name == "RESET":
-                self._clear_queues(-1)
+            self._clear_queues(-1)
         elif name == "QUEUE_CLEAR":
             self._clear_queues(word)
         elif name == "TOKEN_QUEUE":
@@ -156,6 +160,15 @@ class GoldenBoard(BoardModel):
     def _start(self):
         self.plays = self.active = 0
         self.state = State.RUNNING
+        base, beats = self._value("RUN_BASE"), self._value("RUN_BEATS")
+        if ((base | beats) % self.config.burst_beats or not beats
+                or base + beats > self.config.memory_beats):
+            self._fail(Error.BAD_RUN)
+
+    def _fail(self, error, position=0, word=0):
+        self.state = State.ERROR
+        for name, value in (("ERROR", error), ("ERROR_POSITION", position), ("ERROR_WORD", word)):
+            self.registers[address(name)] = value
 
     def _test_memory(self, mode):
         """Carry out a memory test at once."""
@@ -218,10 +231,14 @@ class GoldenBoard(BoardModel):
         self.state = State.RUNNING
         tape = Tape(self._value("RUN_BASE"), self._value("RUN_BEATS"), 0)
         source = self._value("RUN_SOURCE") if flags & RunFlags.CHAIN else None
-        if flags & RunFlags.TOKENS:
-            self._play_token(tape, active, source)
-        else:
-            self.machine.play(tape, None, active, source)
+        try:
+            if flags & RunFlags.TOKENS:
+                self._play_token(tape, active, source)
+            else:
+                self.machine.play(tape, None, active, source)
+        except TapeFault as fault:
+            self._fail(fault.error, fault.position, fault.word)
+            return
         self.plays += 1
         if self.plays == self._value("RUN_COUNT"):
             self.state = State.IDLE

@@ -11,23 +11,44 @@ __all__ = ["Asked", "GatewareEnd", "GoldenEnd"]
 
 
 class Asked(Connection):
-    """A connection that keeps what was asked for in order, and how much of it was answered."""
+    """A connection that keeps what was asked for in order, and how much of it was answered.
+
+    ``asked`` is a list of [commands, number answered], one for each greeting.
+    """
 
     def __init__(self, transport):
         super().__init__(transport)
-        self.asked, self.answered = [], 0
+        self.asked = []
+
+    def hello(self):
+        """Greet the board."""
+        self.asked.append([[], 0])
+        return super().hello()
 
     def _run(self, requests, window, acknowledged=lambda: None):
+        now = self.asked[-1]
+
         def kept():
             for request in requests:
-                self.asked.append(request)
+                now[0].append(request)
                 yield request
 
         def counted():
-            self.answered += 1
+            now[1] += 1
             acknowledged()
 
         return super()._run(kept(), window, counted)
+
+    def explains(self, executed):
+        """Return whether these commands are what was asked for, in order, each once.
+
+        What was not answered when a command was given up may have been executed, or not.
+        """
+        ends = {0}
+        for commands, answered in self.asked:
+            ends = {start + count for start in ends for count in range(answered, len(commands) + 1)
+                    if executed[start:start + count] == commands[:count]}
+        return len(executed) in ends
 
 
 class GoldenEnd:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trine.firmware.assembler import decode_words, payload_bytes
 from trine.firmware.isa import STAT_KEPT, ASource, BSource, Opcode, Statistic, Target
 from trine.firmware.packing import unpack_matrix
 
@@ -16,6 +15,7 @@ from . import scalar, scalar_unit, vector
 from .matrix import Matrix
 from .round_shift import INT32_MAX, INT32_MIN
 from .sampler import Sampler
+from .tape import instructions
 
 __all__ = ["Machine", "Slot"]
 
@@ -72,19 +72,13 @@ class Machine:
         if key not in self._tapes:
             start = tape.base * self.config.memory_bytes
             data = bytes(self.memory[start:start + tape.beats * self.config.memory_bytes])
-            decoded, offset, opcode = [], 0, None
-            while opcode != Opcode.END:
-                instruction, offset = decode_words(data, offset)
-                opcode, fields = instruction.opcode, instruction.fields
-                end = offset + payload_bytes(instruction, self.config.lanes)
-                if end > len(data):
-                    raise ValueError(f"The tape ends within the payload of {opcode.name}")
-                payload = data[offset:end]
-                if opcode == Opcode.MATVEC:
+            decoded = []
+            for instruction in instructions(data, self.config.lanes):
+                fields, payload = instruction.fields, instruction.payload
+                if instruction.opcode == Opcode.MATVEC:
                     payload = Matrix(unpack_matrix(payload, fields["rows"], fields["cols"],
                                                    self.config.lanes))
-                decoded.append((opcode, fields, payload))
-                offset = end
+                decoded.append((instruction.opcode, fields, payload))
             self._tapes[key] = decoded
         return self._tapes[key]
 
@@ -97,6 +91,9 @@ class Machine:
         source : for a chained play, the slot that the first one goes on from; each other one goes
             on from the one before it: active slots are consecutive positions of one text
         returns : the sampled token of each active slot, or None without tokens
+
+        Raises :class:`.tape.TapeFault`, with nothing carried out, where an instruction is not
+        defined or the tape ends before its END. Gateware has carried out what stands before it.
         """
         active = list(range(self.config.slots) if active is None else active)
         decoded = self._decoded(tape)
