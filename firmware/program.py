@@ -10,11 +10,21 @@ from .isa import LOGIT_FRACTION, SIGMOID_FRACTION, ASource, BSource, Opcode, Tar
 from .packing import pack_matrix
 from .tape_writer import GAIN_SHIFT, Register, TapeWriter
 
-__all__ = ["GAIN_SHIFT", "mlgru_token"]
+__all__ = ["GAIN_SHIFT", "mlgru_token", "product_shifts"]
 
 #: Parts in which a layer's streamed state is stored.
 _STORES = 2
 _SCALES = {"f": Register.SCALE_F, "i": Register.SCALE_I, "g": Register.SCALE_G}
+
+
+def product_shifts(formats, g_norm_fraction):
+    """Return the shifts of a layer's products by the vector made; a machine's are 0 to 63.
+
+    formats : :class:`.model.Formats`; g_norm_fraction : fraction bits of the gain g_norm
+    """
+    product = formats.g + g_norm_fraction - GAIN_SHIFT + formats.state
+    return {"state": SIGMOID_FRACTION + formats.i - formats.state, "o": product - formats.o,
+            "z": 2 * formats.gate_up - formats.z}
 
 
 def _pieces(length, size):

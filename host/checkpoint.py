@@ -3,12 +3,12 @@
 Ref: arXiv 2406.02528; github.com/ridgerchu/matmulfreellm for names and shapes of the tensors.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from trine.sim.reference import EPS
 
+from .files import parse_json
 from .sentencepiece_model import read_sentencepiece
 from .tensor_file import TensorFile
 from .tokenizer import Tokenizer
@@ -22,6 +22,8 @@ _SETTINGS = {
     "hidden_act": ("swish", "silu"), "tie_word_embeddings": (False,), "rms_norm_eps": (EPS,),
 }
 _INDEX = "model.safetensors.index.json"
+#: No size of a model exceeds it.
+_LARGEST = 1 << 20
 
 
 class CheckpointError(ValueError):
@@ -62,8 +64,9 @@ def complete(config, path):
     """
     kind = config.get("model_type", "unknown")
     if kind != "hgrn_bit":
-        raise CheckpointError(f"Checkpoint configuration {path} describes a model of type {kind}; "
-                              f"Trine imports MatMul-free LMs only, whose type is hgrn_bit")
+        raise CheckpointError(f"Checkpoint configuration {path} describes a model of type "
+                              f"{_shown(kind, quoted=False)}; Trine imports MatMul-free LMs only, "
+                              f"whose type is hgrn_bit")
     config = {"use_lower_bound": True} | {key: allowed[0] for key, allowed in _SETTINGS.items()
                                           if key not in config} | config
     if config["use_short_conv"]:
@@ -71,18 +74,39 @@ def complete(config, path):
                               f"convolution; take a checkpoint without, as the published ones are")
     for key, allowed in _SETTINGS.items():
         if config[key] not in allowed:
-            raise CheckpointError(f"Field {key} of {path} is {config[key]!r}, Trine computes only "
-                                  f"{' or '.join(map(repr, allowed))}; take another checkpoint")
+            raise CheckpointError(f"Field {key} of {path} is {_shown(config[key])}, Trine computes "
+                                  f"only {' or '.join(map(repr, allowed))}; take another "
+                                  f"checkpoint")
     if config.get("intermediate_size") is None:
         # Two thirds of the ratio, rounded up to a multiple of 256, as the published code has it.
-        hidden = int(config.get("hidden_size", 0) * (config.get("hidden_ratio") or 4) * 2 / 3)
-        config["intermediate_size"] = -(-hidden // 256) * 256
+        hidden = _size(config, "hidden_size", path) * _ratio(config, path) * 2 / 3
+        config["intermediate_size"] = -(-int(hidden) // 256) * 256
     for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size"):
-        value = config.get(key)
-        if not isinstance(value, int) or value < 1:
-            raise CheckpointError(f"Field {key} of {path} must be a positive whole number, not "
-                                  f"{value!r}; fetch the checkpoint again")
+        _size(config, key, path)
     return config
+
+
+def _shown(value, quoted=True):
+    """Return a value from a file as a message repeats it."""
+    text = repr(value) if quoted else str(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def _size(config, key, path):
+    value = config.get(key)
+    # JSON's true is no number, though Python counts it among them.
+    if type(value) is not int or not 1 <= value <= _LARGEST:
+        raise CheckpointError(f"Field {key} of {path} must be a whole number from 1 to {_LARGEST}, "
+                              f"not {_shown(value)}; fetch the checkpoint again")
+    return value
+
+
+def _ratio(config, path):
+    value = config.get("hidden_ratio") or 4
+    if type(value) not in (int, float) or not 0 < value <= 1024:
+        raise CheckpointError(f"Field hidden_ratio of {path} must be a number up to 1024, not "
+                              f"{_shown(value)}; fetch the checkpoint again")
+    return value
 
 
 def check_shapes(shapes, config, name):
@@ -90,6 +114,10 @@ def check_shapes(shapes, config, name):
 
     shapes : mapping of tensor names to shapes; name : what the messages call the checkpoint
     """
+    # So that a configuration alone cannot ask for a list without end.
+    if config["num_hidden_layers"] > len(shapes):
+        raise CheckpointError(f"{name} has {len(shapes)} tensors, too few for "
+                              f"{config['num_hidden_layers']} layers; fetch or export it again")
     expected = expected_shapes(config)
     for tensor, shape in expected.items():
         if tensor not in shapes:
@@ -141,9 +169,7 @@ class Checkpoint(Mapping):
             raise FileNotFoundError(f"Checkpoint {self.folder} has no {path.name}; fetch or export "
                                     f"it again")
         try:
-            content = json.loads(path.read_text())
-            if not isinstance(content, dict):
-                raise ValueError("it is no object")
+            content = parse_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise CheckpointError(f"File {path} is no readable JSON ({error}); fetch the "
                                   f"checkpoint again") from error
@@ -164,6 +190,9 @@ class Checkpoint(Mapping):
                                     f"export it again")
         found = {}
         for name in names:
+            if Path(name).name != name or "\0" in name or len(name) > 200:
+                raise CheckpointError(f"File {self.folder / _INDEX} names the file {_shown(name)}, "
+                                      f"which is not in the folder; fetch the checkpoint again")
             if not (self.folder / name).is_file():
                 raise FileNotFoundError(f"Checkpoint {self.folder} lists the file {name} and does "
                                         f"not have it; fetch it")

@@ -5,9 +5,8 @@ from math import ceil, log2
 
 import numpy as np
 
-from trine.firmware.isa import SIGMOID_FRACTION
 from trine.firmware.model import Formats, Gain, Layer, Model, Projection
-from trine.firmware.program import GAIN_SHIFT
+from trine.firmware.program import product_shifts
 from trine.sim.golden.scalar import from_float
 from trine.sim.reference import BitLinear, Block, lower_bounds, rmsnorm
 
@@ -76,9 +75,7 @@ def _check(n, formats, g_norm, largest):
             raise ValueError(f"Vector {key} of layer {n} reaches {largest[key]:.2g} in "
                              f"calibration, more than a format holds; train again from an earlier "
                              f"checkpoint")
-    product = formats.g + g_norm.fraction - GAIN_SHIFT + formats.state
-    for key, shift in (("state", SIGMOID_FRACTION + formats.i - formats.state),
-                       ("o", product - formats.o), ("z", 2 * formats.gate_up - formats.z)):
+    for key, shift in product_shifts(formats, g_norm.fraction).items():
         if not 0 <= shift < 64:
             raise ValueError(f"Vector {key} of layer {n} and those that it is made of differ too "
                              f"much in size, by 2^{shift}; train again from an earlier checkpoint")

@@ -1,6 +1,5 @@
 """A model as the host has it: the integers, its tokenizer and its card, from and to a file."""
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from trine.firmware import model as firmware
 from trine.firmware.compiler import compile_image
 
+from .files import parse_json
 from .model_file import FORMAT, FORMAT_VERSION, ModelFileError, ModelReader, ModelWriter
 from .tokenizer import Tokenizer
 
@@ -19,6 +19,15 @@ def shipped_model(preset_name="ulx3s"):
     """Return the path of the model that comes with Trine for a machine of this preset."""
     name = "letters" if preset_name == "onchip" else "tales"
     return Path(__file__).parent / "models" / f"{name}.safetensors"
+
+
+def _card(text):
+    """Return a model's card; its name goes to terminals and into HTTP answers as it is."""
+    card = parse_json(text)
+    name = card.get("name", "")
+    if not isinstance(name, str) or not name.isprintable():
+        raise ValueError("the card's name is no printable text")
+    return card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +94,16 @@ class Model(firmware.Model):
                                  f"this Trine reads version {FORMAT_VERSION}; export it again")
         try:
             reader = ModelReader(path, tensors.__getitem__, set(tensors),
-                                 json.loads(metadata["model"]))
+                                 parse_json(metadata["model"]))
             integers = firmware.Model(
                 embedding=reader.embedding, embedding_fraction=reader.embedding_fraction,
                 residual_fraction=reader.residual_fraction, layers=tuple(reader.layers),
                 norm=reader.norm, head=reader.head, eps=reader.eps)
             return cls.from_integers(integers, Tokenizer.from_json(metadata["tokenizer"]),
-                                     json.loads(metadata["card"]), reader.calibration)
+                                     _card(metadata["card"]), reader.calibration)
         except ModelFileError:
             raise
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError,
+                RecursionError) as error:
             raise ModelFileError(f"Model file {path} has a damaged header ({error}); "
                                  f"fetch or export it again") from error

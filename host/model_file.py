@@ -10,7 +10,9 @@ import numpy as np
 
 from trine.firmware.model import Formats, Gain, Layer, Projection
 from trine.firmware.packing import pack_trits, unpack_trits
+from trine.firmware.program import product_shifts
 
+from .files import whole
 from .tensor_file import TensorFileWriter
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "ModelFileError", "ModelReader", "ModelWriter"]
@@ -23,6 +25,10 @@ FORMAT_VERSION = 1
 _GAINS = ("attn_norm", "g_norm", "mlp_norm")
 #: Bytes of metadata that a layer takes at most: scales, fractions, formats and calibration.
 _LAYER_ROOM = 6144
+#: What no dimension exceeds, and no fraction, above or below zero.
+_LARGEST, _FRACTION = 1 << 18, 64
+#: Fraction bits of a vector that the sigmoid takes, at most: a field of five bits.
+_MOST = 31
 
 
 class ModelFileError(ValueError):
@@ -33,6 +39,30 @@ def _projections(dim, hidden_dim):
     """Return the shapes of a layer's projections by name."""
     return ({key: (dim, dim) for key in ("f", "i", "g", "o")}
             | {"gate_up": (2 * hidden_dim, dim), "down": (dim, hidden_dim)})
+
+
+def _scalar(pair, name):
+    """Return a scalar (m, e) as the machine has them."""
+    mantissa, exponent = pair
+    whole(mantissa, 0, (1 << 31) - 1, f"the mantissa of {name}")
+    whole(exponent, -512, 511, f"the exponent of {name}")
+    if 0 < mantissa < 1 << 30:
+        raise ValueError(f"the mantissa of {name} is not normalised")
+    return mantissa, exponent
+
+
+def _calibration(found):
+    """Return what a file tells of its calibration, where it is what the tables show."""
+    if not found:
+        return {}
+    for name in ("tokens", "golden_tokens"):
+        whole(found[name], 0, 1 << 40, f"calibration's {name}")
+    for name, count in found["saturations"].items():
+        whole(count, 0, 1 << 60, f"the saturations of {name}")
+    for name, value in found["largest"].items():
+        if not isinstance(value, (int, float)) or not 0 <= value < 1e30:
+            raise ValueError(f"the largest value of {name} is no size")
+    return dict(found)
 
 
 class ModelWriter:
@@ -132,14 +162,16 @@ class ModelReader:
 
     def __init__(self, path, get, names, header):
         self._path, self._get, self._names, self._header = path, get, names, header
-        self.dim, self.hidden_dim = int(header["dim"]), int(header["hidden_dim"])
-        self.vocab_size, self.n_layers = int(header["vocab_size"]), int(header["n_layers"])
-        if min(self.dim, self.hidden_dim, self.vocab_size, self.n_layers) < 1:
-            raise ValueError("a dimension below 1")
-        self.embedding_fraction = int(header["embedding_fraction"])
-        self.residual_fraction = int(header["residual_fraction"])
-        self.eps = tuple(map(int, header["eps"]))
-        self.calibration = dict(header.get("calibration", {}))
+        self.dim, self.hidden_dim, self.vocab_size, self.n_layers = (
+            whole(header[name], 1, _LARGEST, name)
+            for name in ("dim", "hidden_dim", "vocab_size", "n_layers"))
+        self.embedding_fraction, self.residual_fraction = (
+            whole(header[name], -_FRACTION, _FRACTION, name)
+            for name in ("embedding_fraction", "residual_fraction"))
+        if not 0 <= self.residual_fraction - self.embedding_fraction < 64:
+            raise ValueError("the embedding's fraction bits do not go with the residual's")
+        self.eps = _scalar(header["eps"], "eps")
+        self.calibration = _calibration(header.get("calibration", {}))
 
     def _damaged(self, name, why):
         return ModelFileError(f"Tensor {name} of model file {self._path} is damaged ({why}); "
@@ -156,7 +188,8 @@ class ModelReader:
 
     def _gain(self, name, n):
         return Gain(values=self._tensor(name, np.int16, (n,)),
-                    fraction=int(self._header["fractions"][name]))
+                    fraction=whole(self._header["fractions"][name], -_FRACTION, _FRACTION,
+                                   f"the fraction bits of {name}"))
 
     def _projection(self, name, rows, cols):
         packed = self._tensor(f"{name}.trits", np.uint8, (-(-rows * cols // 5),))
@@ -164,19 +197,25 @@ class ModelReader:
             trits = unpack_trits(packed.tobytes())[:rows * cols].reshape(rows, cols)
         except ValueError as error:
             raise self._damaged(f"{name}.trits", str(error)) from error
-        mantissa, exponent = self._header["scales"][name]
-        return Projection(trits=trits, scale=(int(mantissa), int(exponent)),
-                          gain=self._gain(f"{name}.gain", cols))
+        return Projection(trits=trits, gain=self._gain(f"{name}.gain", cols),
+                          scale=_scalar(self._header["scales"][name], f"the scale of {name}"))
 
     def _layer(self, n):
         d, name = self.dim, f"layers.{n}."
-        forget, formats = f"{name}forget_scale", self._header["formats"][n]
+        forget = f"{name}forget_scale"
+        formats = Formats(**{key: whole(value, -_FRACTION, _FRACTION, f"format {key} of layer {n}")
+                             for key, value in self._header["formats"][n].items()})
+        gains = {key: self._gain(name + key, d) for key in _GAINS}
+        for key, shift in product_shifts(formats, gains["g_norm"].fraction).items():
+            whole(shift, 0, 63, f"the shift that makes vector {key} of layer {n}")
+        for key in ("f", "i", "state", "gate_up"):
+            whole(getattr(formats, key), 0, _MOST, f"format {key} of layer {n}")
         return Layer(
-            **{key: self._gain(name + key, d) for key in _GAINS},
+            **gains,
             **{key: self._projection(name + key, *shape)
                for key, shape in _projections(d, self.hidden_dim).items()},
             forget_scale=(self._tensor(forget, np.uint16, (d,)) if forget in self._names else None),
-            formats=Formats(**{key: int(value) for key, value in formats.items()}))
+            formats=formats)
 
     @property
     def embedding(self):

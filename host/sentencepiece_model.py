@@ -20,6 +20,8 @@ _CHARACTER_MAP, _DUMMY_PREFIX, _EXTRA_SPACES = 2, 3, 4
 #: Kinds of pieces, and the kind of model that is read.
 _UNKNOWN, _CONTROL, _USER, _UNUSED = 2, 3, 4, 5
 _BPE = 2
+#: Bits of a number at most, and characters of a piece: each is cut in two in every way.
+_LONGEST_NUMBER, _LONGEST_PIECE = 63, 256
 
 
 class _Foreign(Exception):
@@ -35,6 +37,8 @@ def _number(data, at):
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
+        if shift > _LONGEST_NUMBER:
+            raise _Foreign
 
 
 def _fields(data):
@@ -86,7 +90,7 @@ def read_sentencepiece(path):
     except (_Foreign, IndexError, KeyError, TypeError, AttributeError, struct.error,
             UnicodeDecodeError) as error:
         raise ValueError("it is no SentencePiece model") from error
-    if not pieces:
+    if not pieces or max(len(text) for text, _, _ in pieces) > _LONGEST_PIECE:
         raise ValueError("it is no SentencePiece model")
     if trainer.get(_MODEL_TYPE) != _BPE or not trainer.get(_BYTE_FALLBACK):
         raise ValueError("it is no byte pair encoding with byte fallback; give tokenizer.json")

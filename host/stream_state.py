@@ -53,6 +53,8 @@ class StreamState:
                 or struct.unpack("<I", data[-4:])[0] != zlib.crc32(data[:-4])):
             raise ValueError("The saved state of a stream is damaged; save it again")
         _, model, position, count = _HEAD.unpack_from(data)
+        if len(data) != _HEAD.size + 4 * count + 4:
+            raise ValueError("The saved state of a stream is damaged; save it again")
         return cls(model, position, np.frombuffer(data, "<i4", count, _HEAD.size))
 
 

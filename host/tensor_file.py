@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import parse_json, whole
+
 __all__ = ["TensorFile", "TensorFileError", "TensorFileWriter"]
 
 #: NumPy's types by the format's names. NumPy has no bfloat16: its bits are read as integers.
@@ -48,16 +50,19 @@ class TensorFile:
                 length = int.from_bytes(file.read(8), "little")
                 if not 2 <= length <= min(size - 8, _LONGEST_HEADER):
                     raise ValueError("its header has no sensible length")
-                header = json.loads(file.read(length))
+                header = parse_json(file.read(length))
             header.pop("__metadata__", None)
             self._start = 8 + length
-            self._entries = {name: (entry["dtype"], tuple(map(int, entry["shape"])),
-                                    *map(int, entry["data_offsets"]))
-                             for name, entry in header.items()}
+            self._entries = {}
+            for name, entry in header.items():
+                shape, (start, stop) = entry["shape"], entry["data_offsets"]
+                for number in (*shape, start, stop):
+                    whole(number, 0, size, f"a size of tensor {name}")
+                self._entries[name] = entry["dtype"], tuple(shape), start, stop
             for name, (dtype, shape, start, stop) in self._entries.items():
                 if dtype not in _TYPES:
                     raise ValueError(f"tensor {name} has the unknown type {dtype}")
-                if (min((0, *shape)) < 0 or not 0 <= start <= stop <= size - self._start
+                if (not start <= stop <= size - self._start
                         or stop - start != prod(shape) * np.dtype(_TYPES[dtype]).itemsize):
                     raise ValueError(f"tensor {name} lies outside the file")
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -144,7 +144,8 @@ class Tokenizer:
             model = json.loads(text)["model"]
             library = tokenizers.Tokenizer.from_str(text)
         except Exception as error:
-            raise ValueError(f"The tokenizer is not readable: {error}") from error
+            # The library repeats what it read.
+            raise ValueError(f"The tokenizer is not readable: {str(error)[:200]}") from error
         if not isinstance(library.model, (models.BPE, models.WordLevel)):
             raise ValueError(f"Tokenizer kind {model.get('type')!r} is not supported")
         return cls(library)

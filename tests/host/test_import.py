@@ -186,7 +186,7 @@ BAD = {
     "convolution": (config_with(use_short_conv=True), "Field use_short_conv of .* is true"),
     "heads": (config_with(num_heads=4), "Field num_heads of .* is 4, Trine computes only 1"),
     "eps": (config_with(rms_norm_eps=1e-5), "Field rms_norm_eps of .* is 1e-05"),
-    "size": (config_with(hidden_size="wide"), "Field hidden_size of .* must be a positive whole"),
+    "size": (config_with(hidden_size="wide"), "Field hidden_size of .* must be a whole number"),
     "no json": (lambda f, *_: (f / "config.json").write_text("{"), "config.json is no readable"),
     "no config": (lambda f, *_: (f / "config.json").unlink(), "has no config.json"),
     "no weights": (lambda f, *_: (f / "model.safetensors").unlink(), "has no model.safetensors"),
