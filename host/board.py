@@ -116,8 +116,12 @@ class Board:
             raise BoardError(f"The board on {transport.name} has gateware version {version}, this "
                              f"Trine needs {GATEWARE_VERSION}; program the board anew")
         values = connection.read(address(f"CONFIG_{CONFIG_FIELDS[0].upper()}"), len(CONFIG_FIELDS))
-        self.config = Config(name="board", **dict(zip(CONFIG_FIELDS, values)))
-        if self.config.digest() != digest:
+        try:
+            self.config = Config(name="board", **dict(zip(CONFIG_FIELDS, values)))
+            agreed = self.config.digest() == digest
+        except ValueError:
+            agreed = False
+        if not agreed:
             raise BoardError(f"The board on {transport.name} does not agree with itself about its "
                              f"configuration; program the board anew")
         self.stop()

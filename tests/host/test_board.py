@@ -1,5 +1,8 @@
 """The Board over the golden model's link: upload, runs, and what it says when things are wrong."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -103,6 +106,15 @@ def test_board_that_contradicts_itself():
 
     with pytest.raises(BoardError, match="does not agree with itself"):
         Board(LoopbackTransport(device.receive, name="golden"))
+
+
+def test_boards_that_say_anything(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "tools")
+    from fuzz_frames import HostileFuzz
+    monkeypatch.delitem(sys.modules, "fuzz_frames")
+    outcomes = HostileFuzz(tiny_model(), 2).go(100)
+
+    assert min(outcomes["refused"], outcomes["taken"]) > 10
 
 
 def test_temperature_out_of_the_boards_range(board):
