@@ -69,6 +69,8 @@ class PlacementLog:
             self._progress("packing", 0.02)
         elif match := re.match(r"Info:\s+at iteration #(\d+), type", line):
             self._progress(f"placing, iteration {match[1]}", 0.05 + 0.16 * _share(match[1], 20))
+        elif match := re.match(r"Info: iter=(\d+) steplen", line):
+            self._progress(f"placing, iteration {match[1]}", 0.05 + 0.16 * _share(match[1], 600))
         elif match := re.match(r"Info:\s+at iteration #(\d+): temp", line):
             self._progress(f"refining, iteration {match[1]}", 0.21 + 0.44 * _share(match[1], 30))
         elif match := re.match(r"Info: Routing (\d+) arcs", line):

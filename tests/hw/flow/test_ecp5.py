@@ -1,4 +1,6 @@
-"""The ECP5 flow: progress from Yosys' log, and missing tools."""
+"""The ECP5 flow: progress from Yosys' log, the choice of a placer, and missing tools."""
+
+import json
 
 import pytest
 
@@ -26,6 +28,30 @@ def test_synthesis_tells_how_far_it_is(tmp_path, monkeypatch):
     assert seen == [("compiling yosys for this machine, once (about two minutes)", 0.0),
                     ("processes", 0.01), ("flattening", 0.02)]
     assert "synth_ecp5 -nowidelut" in (tmp_path / "top.ys").read_text()
+
+
+class Began(Exception):
+    pass
+
+
+@pytest.mark.parametrize("flip_flops, placer", [
+    (ecp5._MANY_FLIP_FLOPS - 1, ["--placer-heap-timingweight", "175"]),
+    (ecp5._MANY_FLIP_FLOPS, ["--placer", "static"]),
+])
+def test_size_chooses_the_placer(tmp_path, monkeypatch, flip_flops, placer):
+    cells = {f"f{n}": {"type": "TRELLIS_FF"} for n in range(flip_flops)}
+    netlist = tmp_path / "netlist.json"
+    netlist.write_text(json.dumps({"modules": {"top": {"cells": cells | {"l": {"type": "LUT4"}}}}}))
+
+    def run_tool(command, *args, **kwargs):
+        begin = command.index("--seed") + 2
+        assert command[begin:begin + 2] == placer
+        raise Began
+
+    monkeypatch.setattr(ecp5, "run_tool", run_tool)
+    with pytest.raises(Began):
+        ecp5.place(netlist, "", tmp_path, rtlil="", options=["--85k"], seed=1,
+                   log=tmp_path / "log", progress=lambda *args: None)
 
 
 def test_missing_packages_are_named():

@@ -33,6 +33,14 @@ def test_placement_tells_how_far_it_is():
                     ("routing, 0 wires left", 0.95)]
 
 
+def test_the_other_placer_tells_it_too():
+    seen = []
+    log = PlacementLog(lambda text, done: seen.append((text, round(done, 2))))
+    log("Info: iter=300 steplen=2.074695 a=274.400055 penalty=[14.04, 14.04, 14.04, 14.04]")
+
+    assert seen == [("placing, iteration 300", 0.13)]
+
+
 def test_too_large_a_design_is_noticed_at_once():
     log = PlacementLog(lambda text, done: None)
     with pytest.raises(DoesNotFit) as caught:
