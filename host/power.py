@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from trine.firmware.config import PRESETS
 from trine.firmware.registers import Counter
 from trine.hw.boards import find_board
 
@@ -85,6 +86,7 @@ COEFFICIENTS = {
     "bram": Coefficient("block RAM, an access", 2, 6, 18, "pJ", _CMOS_40NM),
     "dsp": Coefficient("18x18 multiplier, a product", 8 / 3, 8, 24, "pJ", _CMOS_40NM),
     "vdd": Coefficient("SDRAM and pins, supply", 3.3, 3.3, 3.3, "V", "supply of SDR SDRAM"),
+    "idle": Coefficient("SDRAM IDD6 (low) and IDD2, left alone", 2, 30, 40, "mA", _WINBOND),
     "idd3n": Coefficient("SDRAM IDD3N, a row open", 35, 65, 70, "mA", _WINBOND),
     "idd4": Coefficient("SDRAM IDD4, reading", 75, 120, 150, "mA", _WINBOND),
     "idd5": Coefficient("SDRAM IDD5, refreshing", 60, 200, 130, "mA", _WINBOND),
@@ -134,11 +136,12 @@ def activity_shares(counters):
     return {name: round(share, 4) for name, share in vars(shares_of(counters)).items()}
 
 
-def estimate(*, device, clock_hz, shares, resources, toggle_rate):
+def estimate(*, device, clock_hz, shares, resources, toggle_rate, sdram=True):
     """Return the parts of a board's power: :class:`Watts` by name, "total" last.
 
     device : the FPGA's name; clock_hz : of core and SDRAM; shares : :class:`Shares`; resources :
-    dict with lut4, ff, bram, dsp; toggle_rate : changes of a net in a cycle
+    dict with lut4, ff, bram, dsp; toggle_rate : changes of a net in a cycle; sdram : whether the
+    board's SDRAM is used; else it has no clock
 
     A block RAM is accessed as often as the units are busy: for low the least busy one, for typical
     their mean, for high every cycle. Multipliers work with the vector engine; for high, always.
@@ -157,15 +160,16 @@ def estimate(*, device, clock_hz, shares, resources, toggle_rate):
         standby, scale = value("idd3n"), clock_hz / (1e6 * value("rated"))
         refresh = (value("idd5") - standby) * value("trfc") / value("trefi")
         current = scale * (standby + shares.memory * (value("idd4") - standby)) + refresh
+        # The clock's pin, and 16 data pins of which each changes in one cycle of two.
+        pins = clock * value("pin") * vdd**2 * (1 + 16 * 0.25 * shares.memory)
         return {
             "static": 1e-3 * (1.1 * value((die, "core")) + 2.5 * value((die, "auxiliary"))),
             "logic": clock * (resources["lut4"] * toggle_rate * value("lut")
                               + resources["ff"] * value("ff")),
             "block RAM": clock * resources["bram"] * accesses[n] * value("bram"),
             "multipliers": clock * resources["dsp"] * products[n] * value("dsp"),
-            "SDRAM": 1e-3 * vdd * current,
-            # The clock's pin, and 16 data pins of which each changes in one cycle of two.
-            "pins": clock * value("pin") * vdd**2 * (1 + 16 * 0.25 * shares.memory),
+            "SDRAM": 1e-3 * vdd * (current if sdram else value("idle")),
+            "pins": pins if sdram else 0.0,
         }
 
     columns = [parts(n) for n in range(3)]
@@ -241,7 +245,8 @@ def estimate_board(board=REFERENCE_BOARD, preset="ulx3s", clock_hz=None, shares=
     shares = shares or Shares(**activity["shares"])
     resources, source = resources_for(board, preset, clock_hz, content["placed"])
     parts = estimate(device=known.device, clock_hz=clock_hz, shares=shares, resources=resources,
-                     toggle_rate=activity["toggle_rate"])
+                     toggle_rate=activity["toggle_rate"],
+                     sdram=preset not in PRESETS or not PRESETS[preset].on_chip)
     watts, source = parts["total"], f"estimate: {source}, simulated activity, datasheet currents"
     if reading:
         metered = estimate_board(board, reading.preset, reading.clock_hz)

@@ -77,6 +77,14 @@ def test_formula_by_hand():
     }
 
 
+def test_a_preset_without_sdram_leaves_it_alone():
+    parts = estimate_board("ulx3s-85f", "onchip", 75_000_000).parts
+
+    assert round(1000 * parts["SDRAM"].typical, 1) == 99.0  # 3.3 V * 30 mA
+    assert parts["pins"].high == 0
+    assert parts["SDRAM"].low < parts["SDRAM"].typical < parts["SDRAM"].high
+
+
 @pytest.mark.parametrize("name", boards())
 @pytest.mark.parametrize("clock_hz", [1_000_000, 25_000_000, 100_000_000, 133_333_333])
 def test_low_typical_and_high_are_in_order(name, clock_hz):
