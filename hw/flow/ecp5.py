@@ -31,9 +31,9 @@ synth_ecp5 -nowidelut -top top -run map_gates:
 _TIMING_WEIGHT = 175
 
 #: Flip-flops from which on nextpnr's other placer is taken, which spreads all cells at once and
-#: has no timing weight. With many slots, or block RAM nearly full, the first one's wires are half
-#: as long again and meet in places where the router does not end: 676,000 against 448,000 for
-#: `onchip`, in three minutes instead of eight.
+#: has no timing weight. With many slots, or block RAM nearly full, the first one's wires are up to
+#: half as long again, 676,000 against 448,000 for `onchip`, and meet in places where the router
+#: does not end.
 _MANY_FLIP_FLOPS = 30_000
 
 #: Python package, module and function of each tool.
